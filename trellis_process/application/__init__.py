@@ -1,0 +1,1 @@
+"""Verbs: what can be asked of Trellis, and the seams that a store fills."""

@@ -1,0 +1,42 @@
+"""Cursors: where the next page of a listing begins, as text that callers hand back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from trellis_process.errors import InvalidInput
+
+_SEPARATOR = "#"  # stands in no name
+_POSITION = re.compile(r"[A-Za-z0-9._:-]{1,64}#\d{14}#[A-Za-z0-9._:-]{1,64}")
+
+
+def position(process_type: str, started_at_ms: int, process_id: str) -> str:
+    """Where a process stands in its tenant's listing; a greater position comes first."""
+    # Fourteen digits sort as text until the year 5138.
+    return _SEPARATOR.join((process_type, f"{started_at_ms:014d}", process_id))
+
+
+def positions_of(process_type: str) -> str:
+    """What every position of one type begins with."""
+    return process_type + _SEPARATOR
+
+
+def cursor_after(last: str) -> str:
+    """The cursor of the page after the one that ended at this position."""
+    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def position_of(cursor: str | None) -> str | None:
+    """The position that a cursor stands for. Raises InvalidInput for text that is no cursor."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        decoded = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError):
+        decoded = ""
+    if not _POSITION.fullmatch(decoded):
+        raise InvalidInput("cursor", cursor, "allowed is the cursor of an earlier page, unchanged")
+    return decoded

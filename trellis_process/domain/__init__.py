@@ -1,0 +1,1 @@
+"""Nouns and rules: pure Python, told the time, calling nothing."""

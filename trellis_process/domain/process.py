@@ -1,0 +1,357 @@
+"""A process: one run of a journey through its steps, and the rules it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Self
+
+from trellis_process.domain.change import TIMEOUT, Change
+from trellis_process.domain.events import ProcessEvent, StepCompleted
+from trellis_process.domain.limits import (
+    MAX_ERROR_CHARACTERS,
+    MAX_OUTPUT_BYTES,
+    JsonValue,
+    check_aggregate_id,
+    check_json,
+    check_metadata,
+    check_name,
+    check_text,
+    check_time,
+    check_timeout_ms,
+)
+from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.step import ProcessStep, steps_by_name
+from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker, earliest
+from trellis_process.errors import ProcessFinished, StepFinished, StepNotFound, StepNotStarted
+
+
+@dataclass(frozen=True)
+class ProcessKey:
+    """What tells one process from all others. An id means nothing without its tenant."""
+
+    tenant_id: str
+    process_id: str
+
+
+@dataclass(kw_only=True)
+class Process:
+    """One run of a journey: belongs to a tenant, is about an aggregate, consists of steps.
+
+    Begin one with ``Process.start``. Every method that changes it is told the time, and
+    ``has_changed`` tells whether there is anything to save: a no-op leaves it as it was.
+    """
+
+    tenant_id: str
+    process_id: str
+    process_type: str
+    aggregate_type: str
+    aggregate_id: str
+    steps: dict[str, ProcessStep]
+    started_at: datetime
+    changed_at: datetime
+    state: ProcessState = ProcessState.PENDING
+    metadata: dict[str, JsonValue] = field(default_factory=dict)
+    #: How long the whole process may take, in milliseconds; None for as long as it likes.
+    timeout_ms: int | None = None
+    #: The deadline of the whole process.
+    due_at: datetime | None = None
+    #: Why it failed or was cancelled.
+    reason: str | None = None
+    #: Counts the changes that were saved: 0 before the first save.
+    version: int = 0
+    #: The version before this one that had events, by which a consumer sees a gap; 0 for none.
+    previous_event_version: int = 0
+    #: When the checker is to look at this process next: never later than anything is due.
+    wake_up_at: datetime | None = None
+    #: What the request to start it looked like, where it came with an idempotency key.
+    start_fingerprint: str | None = None
+    #: The events of the latest change.
+    events: tuple[ProcessEvent, ...] = ()
+    #: Whether there is a change that is not saved yet.
+    has_changed: bool = False
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        process_id: str,
+        tenant_id: str,
+        process_type: str,
+        aggregate_type: str,
+        aggregate_id: str,
+        steps: Iterable[ProcessStep],
+        now: datetime,
+        metadata: dict[str, JsonValue] | None = None,
+        timeout_ms: int | None = None,
+        auto_start_steps: bool = False,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Self:
+        """Begins a process; with ``auto_start_steps`` every step's first attempt begins with it.
+
+        Raises InvalidInput where a name, an id, a limit or the list of steps is not as allowed.
+        """
+        process = cls(
+            tenant_id=check_name("tenant_id", tenant_id),
+            process_id=check_name("process_id", process_id),
+            process_type=check_name("process_type", process_type),
+            aggregate_type=check_name("aggregate_type", aggregate_type),
+            aggregate_id=check_aggregate_id("aggregate_id", aggregate_id),
+            steps=steps_by_name(steps),
+            metadata=check_metadata("metadata", metadata),
+            timeout_ms=check_timeout_ms("timeout_ms", timeout_ms),
+            started_at=now,
+            changed_at=now,
+        )
+        with Change(process, now, actor, reason) as change:
+            change.start_process()
+            if auto_start_steps:
+                for step in list(process.steps.values()):
+                    change.start_attempt(step)
+        process.started_at = process.changed_at
+        return process
+
+    # -- What it says ------------------------------------------------------------------------
+
+    @property
+    def key(self) -> ProcessKey:
+        """What tells this process from all others."""
+        return ProcessKey(self.tenant_id, self.process_id)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it became final; None while it is open."""
+        return self.changed_at if self.state.is_final else None
+
+    def is_completed(self) -> bool:
+        """Whether every step is done."""
+        return self.state is ProcessState.COMPLETED
+
+    def has_failed(self) -> bool:
+        """Whether it ended without success."""
+        return self.state is ProcessState.FAILED
+
+    def step(self, name: str) -> ProcessStep:
+        """The step of that name. Raises StepNotFound, saying which steps there are."""
+        try:
+            return self.steps[name]
+        except (KeyError, TypeError):
+            raise StepNotFound(str(name), list(self.steps)) from None
+
+    def tracker(self, step_name: str) -> StepTracker | None:
+        """The time limit of a step's attempt under way; None where nothing limits it."""
+        step = self.step(step_name)
+        if step.due_at is None:
+            return None
+        return StepTracker(
+            tenant_id=self.tenant_id,
+            process_id=self.process_id,
+            step_name=step.name,
+            attempt=step.attempt,
+            retries_permitted=step.retries_permitted,
+            due_at=step.due_at,
+        )
+
+    def deadline_tracker(self) -> ProcessTracker | None:
+        """The time limit of the process as a whole; None where nothing limits it, or it ended."""
+        if self.due_at is None:
+            return None
+        return ProcessTracker(
+            tenant_id=self.tenant_id, process_id=self.process_id, due_at=self.due_at
+        )
+
+    def trackers(self) -> list[Tracker]:
+        """Everything that waits in this process, the process's own deadline first."""
+        of_steps = (self.tracker(name) for name in self.steps)
+        return [tracker for tracker in (self.deadline_tracker(), *of_steps) if tracker is not None]
+
+    def due_trackers(self, now: datetime) -> list[Tracker]:
+        """What of it is due; the process's own deadline alone, for with that everything ends."""
+        deadline = self.deadline_tracker()
+        if deadline is not None and deadline.is_due(now):
+            return [deadline]
+        return [tracker for tracker in self.trackers() if tracker.is_due(now)]
+
+    # -- What can be asked of it -------------------------------------------------------------
+
+    def start_step(
+        self,
+        name: str,
+        *,
+        now: datetime,
+        attempt: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> StepTracker | None:
+        """Begins an attempt at a step; returns its tracker where a timeout is configured.
+
+        Starting a started step is a no-op. Starting a failed step is a retry on purpose: it
+        begins a new attempt and opens the process again. Naming the ``attempt`` makes a late
+        repeat harmless: only the one that follows is begun.
+
+        Raises StepNotFound, StepFinished, ProcessFinished, or AttemptUnknown where the named
+        attempt does not follow.
+        """
+        step = self.step(name)
+        if step.attempt_to_start > step.attempt and attempt in (None, step.attempt_to_start):
+            with Change(self, now, actor, reason) as change:
+                if step.state is StepState.FAILED:
+                    change.reopen()
+                change.start_attempt(step)
+            return self.tracker(name)
+        step.check_attempt(attempt)
+        self._refuse_if_finished(step, "start the step")
+        return self.tracker(name)
+
+    def complete_step(
+        self,
+        name: str,
+        output: JsonValue = None,
+        *,
+        now: datetime,
+        attempt: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Ends a step with success; the last one completes the process.
+
+        A success is accepted from any attempt while the step is open, and without the step
+        having been started: work done is done. Completing a completed step again is a no-op,
+        the first output stays.
+
+        Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, InvalidInput.
+        """
+        output = check_json("output", output, MAX_OUTPUT_BYTES)
+        step = self.step(name)
+        step.check_attempt(attempt)
+        if step.state is StepState.COMPLETED:
+            return
+        self._refuse_if_finished(step, "complete the step")
+        with Change(self, now, actor, reason) as change:
+            step = change.put(step.completed(output, change.now, change.actor))
+            change.record(StepCompleted, step_name=name, attempt=attempt or step.attempt)
+            if all(each.state.is_done for each in self.steps.values()):
+                change.finish(ProcessState.COMPLETED)
+
+    def fail_step(
+        self,
+        name: str,
+        error: str,
+        *,
+        now: datetime,
+        attempt: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Ends a step without success, and with it the process.
+
+        It counts only for the current attempt: from an older one it is ignored. Failing a
+        failed step again is a no-op, the first error stays.
+
+        Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, InvalidInput.
+        """
+        error = check_text("error", error, MAX_ERROR_CHARACTERS)
+        step = self.step(name)
+        step.check_attempt(attempt)
+        if step.state is StepState.FAILED:
+            return
+        self._refuse_if_finished(step, "fail the step")
+        if step.is_older(attempt):
+            return
+        with Change(self, now, actor, reason) as change:
+            change.fail(step, error)
+
+    def heartbeat(
+        self,
+        name: str,
+        *,
+        now: datetime,
+        attempt: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> StepTracker | None:
+        """Says that an attempt is still alive: its time limit counts anew from now.
+
+        Ignored from an older attempt, and where the step has no timeout.
+
+        Raises StepNotFound, StepNotStarted, StepFinished, ProcessFinished, AttemptUnknown.
+        """
+        step = self.step(name)
+        step.check_attempt(attempt)
+        self._refuse_if_finished(step, "extend the step")
+        if step.state is StepState.PENDING:
+            raise StepNotStarted("extend the step", name, step.state)
+        due_at = step.deadline_from(check_time("now", now))
+        if step.is_older(attempt) or due_at is None or step.due_at is None or due_at <= step.due_at:
+            return self.tracker(name)
+        with Change(self, now, actor, reason) as change:
+            change.put(step.alive_until(due_at, change.actor))
+        return self.tracker(name)
+
+    def cancel(self, *, now: datetime, actor: str | None = None, reason: str | None = None) -> None:
+        """Calls the process off; what is open in it is given up. Cancelling again is a no-op.
+
+        Raises ProcessFinished where it is completed or failed.
+        """
+        if self.state is ProcessState.CANCELLED:
+            return
+        if self.state.is_final:
+            raise ProcessFinished("cancel", self.state)
+        with Change(self, now, actor, reason) as change:
+            change.finish(ProcessState.CANCELLED, change.reason)
+
+    def time_out(self, trackers: Iterable[Tracker], *, now: datetime) -> list[Tracker]:
+        """Lets these trackers fire, then plans the next wake-up; returns those that fired.
+
+        Only what still waits and is due fires. A step with retries left begins its next attempt,
+        with a deadline that counts from now, so that time during which nobody looked burns no
+        attempts; with none left it fails. The process's own deadline fails the process.
+        """
+        change = Change(self, now)
+        fired: list[Tracker] = []
+        for tracker in trackers:
+            if not tracker.is_due(now):
+                continue
+            if isinstance(tracker, ProcessTracker):
+                if tracker != self.deadline_tracker():
+                    continue
+                change.finish(ProcessState.FAILED, TIMEOUT)
+            else:
+                if tracker != self.tracker(tracker.step_name):
+                    continue
+                change.time_out(self.step(tracker.step_name), tracker)
+            fired.append(tracker)
+        due_next = earliest(self.trackers())
+        if fired:
+            self.changed_at = change.now
+        if fired or due_next != self.wake_up_at:
+            change.end(due_next)
+        return fired
+
+    # -- How it is kept ----------------------------------------------------------------------
+
+    def saved(self) -> None:
+        """The change is stored: it is this version now, and there is nothing more to save."""
+        self.version += 1
+        self.has_changed = False
+
+    def copy(self) -> Self:
+        """The same process as an object of its own, sharing nothing that can be changed."""
+        return replace(
+            self,
+            steps={name: step.copy() for name, step in self.steps.items()},
+            metadata=deepcopy(self.metadata),
+        )
+
+    def become(self, other: Process) -> None:
+        """Turns this object into the same process as it is stored now."""
+        self.__dict__.update(other.copy().__dict__)
+
+    def _refuse_if_finished(self, step: ProcessStep, action: str) -> None:
+        if self.state.is_final:
+            raise ProcessFinished(f"{action} {step.name!r}, which is {step.state}", self.state)
+        if not step.is_open:
+            raise StepFinished(action, step.name, step.state)

@@ -1,0 +1,174 @@
+"""A step: a named unit of work inside a process, and the attempts made at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from trellis_process.domain.limits import (
+    MAX_ATTEMPT,
+    MAX_RETRIES,
+    MAX_STEPS,
+    JsonValue,
+    check_name,
+    check_timeout_ms,
+    check_whole_number,
+)
+from trellis_process.domain.states import STEP_MOVES, StepState
+from trellis_process.errors import AttemptUnknown, InvalidInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStep:
+    """One step, as asked for and as far as it has come. A change makes a new object.
+
+    To start a process, give ``name`` and, where wanted, ``timeout_ms`` and ``retries_permitted``;
+    the rest is the tracker's and begins anew with each process.
+
+    Raises InvalidInput for a name, timeout or number of retries outside its limits.
+    """
+
+    name: str
+    #: How long one attempt may take, in milliseconds; None for as long as it likes.
+    timeout_ms: int | None = None
+    #: Retries after the first attempt: N retries are N + 1 attempts in all.
+    retries_permitted: int = 0
+
+    state: StepState = StepState.PENDING
+    #: The attempt under way, or the last one; the first is 1, 0 is none yet.
+    attempt: int = 0
+    #: When the current attempt started.
+    started_at: datetime | None = None
+    #: When the current attempt times out, heartbeats counted in.
+    due_at: datetime | None = None
+    #: When the step became final.
+    ended_at: datetime | None = None
+    #: What the step resulted in: small JSON, reported with its completion.
+    output: JsonValue = None
+    #: Why the step failed, as reported.
+    error: str | None = None
+    #: Who made the last report about the step, where that is known.
+    reported_by: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name("name", self.name)
+        check_timeout_ms("timeout_ms", self.timeout_ms)
+        check_whole_number("retries_permitted", self.retries_permitted, 0, MAX_RETRIES)
+
+    def copy(self) -> ProcessStep:
+        """The same step, sharing nothing that can be changed."""
+        return replace(self, output=deepcopy(self.output)) if self.output else self
+
+    def as_new(self) -> ProcessStep:
+        """The step as asked for, with nothing done yet."""
+        return ProcessStep(
+            name=self.name, timeout_ms=self.timeout_ms, retries_permitted=self.retries_permitted
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the step still takes reports."""
+        return not self.state.is_final
+
+    def check_attempt(self, attempt: int | None) -> None:
+        """Raises AttemptUnknown where a report names an attempt that was never started.
+
+        None stands for the current attempt, whichever that is.
+        """
+        if attempt is None:
+            return
+        check_whole_number("attempt", attempt, 1, MAX_ATTEMPT)
+        # A step reported on without having been started is at its first attempt.
+        if attempt > self.current_attempt:
+            raise AttemptUnknown(self.name, attempt, self.attempt)
+
+    @property
+    def current_attempt(self) -> int:
+        """The attempt that a report is about unless it says so: the first, if none was started."""
+        return max(1, self.attempt)
+
+    @property
+    def attempt_to_start(self) -> int:
+        """The attempt that starting the step now is about: the next one, or that under way."""
+        is_startable = self.state in (StepState.PENDING, StepState.FAILED)
+        return self.attempt + 1 if is_startable else self.attempt
+
+    def is_older(self, attempt: int | None) -> bool:
+        """Whether a report names an attempt that a later one has replaced."""
+        return attempt is not None and attempt < self.attempt
+
+    def next_attempt(self, now: datetime, by: str | None) -> ProcessStep:
+        """The next attempt under way; its deadline counts from its own start."""
+        return self._move(
+            StepState.IN_PROGRESS,
+            attempt=self.attempt + 1,
+            started_at=now,
+            due_at=self.deadline_from(now),
+            ended_at=None,
+            error=None,
+            reported_by=by,
+        )
+
+    def deadline_from(self, now: datetime) -> datetime | None:
+        """When an attempt times out that starts, or shows that it is alive, now."""
+        if self.timeout_ms is None:
+            return None
+        return now + timedelta(milliseconds=self.timeout_ms)
+
+    def alive_until(self, due_at: datetime, by: str | None) -> ProcessStep:
+        """The current attempt with its deadline moved, as a heartbeat asks for."""
+        return replace(self, due_at=due_at, reported_by=by)
+
+    def completed(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
+        """The step done, with what it resulted in."""
+        return self._ended(StepState.COMPLETED, now, by, output=output)
+
+    def failed(self, error: str, now: datetime, by: str | None) -> ProcessStep:
+        """The step failed for good, and why."""
+        return self._ended(StepState.FAILED, now, by, error=error)
+
+    def cancelled(self, now: datetime) -> ProcessStep:
+        """The step given up because its process ended; who last reported on it stays known."""
+        return self._move(StepState.CANCELLED, due_at=None, ended_at=now)
+
+    def reopened(self) -> ProcessStep:
+        """The given-up step as one to be done after all, because its process was reopened."""
+        return self._move(StepState.PENDING, started_at=None, ended_at=None)
+
+    def _ended(
+        self, state: StepState, now: datetime, by: str | None, **result: JsonValue
+    ) -> ProcessStep:
+        return self._move(
+            state,
+            attempt=self.current_attempt,
+            due_at=None,
+            ended_at=now,
+            reported_by=by,
+            **result,
+        )
+
+    def _move(self, state: StepState, **changes: JsonValue) -> ProcessStep:
+        assert state in STEP_MOVES[self.state], f"{self.state} → {state} is no move of a step"
+        return replace(self, state=state, **changes)
+
+
+def steps_by_name(steps: Iterable[ProcessStep]) -> dict[str, ProcessStep]:
+    """The steps to start a process with, as new ones, in their order.
+
+    Raises InvalidInput for no step, too many, a name given twice, or what is not a step.
+    """
+    listed = list(steps)
+    if not 1 <= len(listed) <= MAX_STEPS:
+        raise InvalidInput("steps", f"{len(listed)} steps", f"allowed are 1 to {MAX_STEPS} steps")
+    named: dict[str, ProcessStep] = {}
+    for position, step in enumerate(listed):
+        if not isinstance(step, ProcessStep):
+            raise InvalidInput(f"steps[{position}]", step, "allowed is a ProcessStep")
+        if step.name in named:
+            raise InvalidInput(
+                f"steps[{position}].name", step.name, "allowed is a name that no other step has"
+            )
+        named[step.name] = step.as_new()
+    return named

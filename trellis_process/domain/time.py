@@ -1,0 +1,18 @@
+"""Moments as whole milliseconds since 1970, which is how stores keep them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01T00:00Z, exact where a float would round."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The moment so many milliseconds after 1970-01-01T00:00Z, in UTC."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
