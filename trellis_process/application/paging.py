@@ -28,8 +28,11 @@ def cursor_after(last: str) -> str:
     return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
 
 
-def position_of(cursor: str | None) -> str | None:
-    """The position that a cursor stands for. Raises InvalidInput for text that is no cursor."""
+def position_of(cursor: str | None, process_type: str | None) -> str | None:
+    """The position that a cursor of this listing stands for.
+
+    Raises InvalidInput for text that is no cursor, or the cursor of a listing of another type.
+    """
     if cursor is None:
         return None
     try:
@@ -37,6 +40,9 @@ def position_of(cursor: str | None) -> str | None:
         decoded = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         decoded = ""
-    if not _POSITION.fullmatch(decoded):
-        raise InvalidInput("cursor", cursor, "allowed is the cursor of an earlier page, unchanged")
+    is_of_type = process_type is None or decoded.startswith(positions_of(process_type))
+    if not _POSITION.fullmatch(decoded) or not is_of_type:
+        raise InvalidInput(
+            "cursor", cursor, "allowed is the cursor of an earlier page of the same listing"
+        )
     return decoded

@@ -129,9 +129,11 @@ class TimeoutCheckerService:
     def _report(self, sweep: Sweep, failure: SweepFailure) -> None:
         sweep.failures.append(failure)
         logger.error(
-            "tenant %s process %s step %s: left for the next sweep",
-            failure.key.tenant_id,
-            failure.key.process_id,
-            failure.step_name or "-",
+            "left for the next sweep",
             exc_info=failure.error,
+            extra={
+                "tenant_id": failure.key.tenant_id,
+                "process_id": failure.key.process_id,
+                "step_name": failure.step_name,
+            },
         )

@@ -1,4 +1,4 @@
-"""Moments as whole milliseconds since 1970, which is how stores keep them."""
+"""Moments: as whole milliseconds since 1970 in stores, as ISO 8601 in messages."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ def to_ms(moment: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """The moment so many milliseconds after 1970-01-01T00:00Z, in UTC."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def to_text(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with milliseconds, ``2026-03-01T09:30:00.000Z``; None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -70,7 +70,7 @@ class InMemoryProcessRepository:
         cursor: str | None,
     ) -> ProcessPage:
         """As ProcessRepository.page."""
-        before = position_of(cursor)
+        before = position_of(cursor, process_type)
         with self._lock:
             found: list[Process] = []
             for place in reversed(self._positions.get(tenant_id, [])):

@@ -1,0 +1,75 @@
+"""Wiring: what each function needs, built once from its environment and nowhere else.
+
+Clients are made where they are first asked for, so that a function pays for no other's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trellis_process import ProcessService, TimeoutCheckerService
+    from trellis_process.dynamodb import Table
+    from trellis_process.eventbridge import EventPublisher
+
+
+@cache
+def table() -> Table:
+    """The table that ``TRELLIS_TABLE`` names."""
+    from trellis_process.dynamodb import Table
+
+    return Table(_setting("TRELLIS_TABLE"))
+
+
+@cache
+def process_service() -> ProcessService:
+    """The commands and look-ups on the table's processes."""
+    from trellis_process import ProcessService
+    from trellis_process.dynamodb import DynamoDBProcessRepository
+
+    return ProcessService(DynamoDBProcessRepository(table()))
+
+
+@cache
+def timeout_checker() -> TimeoutCheckerService:
+    """The sweep over what is due; who is told of a timeout is told by the events."""
+    from trellis_process import TimeoutCheckerService
+    from trellis_process.dynamodb import DynamoDBStepTrackerRepository
+
+    return TimeoutCheckerService(DynamoDBStepTrackerRepository(table()))
+
+
+@cache
+def event_publisher() -> EventPublisher:
+    """The publisher to the bus that ``TRELLIS_EVENT_BUS`` names."""
+    from trellis_process.eventbridge import EventPublisher
+
+    return EventPublisher(_client("events"), _setting("TRELLIS_EVENT_BUS"), set_aside)
+
+
+def set_aside(message: dict[str, Any]) -> None:
+    """Keeps what cannot be sent in the queue that ``TRELLIS_UNDELIVERED_QUEUE_URL`` names."""
+    _client("sqs").send_message(
+        QueueUrl=_setting("TRELLIS_UNDELIVERED_QUEUE_URL"), MessageBody=json.dumps(message)
+    )
+
+
+@cache
+def _client(service: str) -> Any:
+    from botocore.config import Config
+    from botocore.session import get_session
+
+    settings = Config(
+        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+    )
+    return get_session().create_client(service, config=settings)
+
+
+def _setting(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise RuntimeError(f"{name} is not set; the template sets it for each function") from None

@@ -1,0 +1,48 @@
+"""How large an item is, and whether DynamoDB takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trellis_process.domain.process import Process
+from trellis_process.dynamodb.table import Item
+from trellis_process.errors import TooLarge
+
+ITEM_LIMIT = 400 * 1024  # DynamoDB's own
+MARGIN = 16 * 1024  # kept free, so that the reports that end a process still find room
+MAX_ITEM_BYTES = ITEM_LIMIT - MARGIN
+
+
+def item_size(item: Item) -> int:
+    """The bytes DynamoDB counts for an item: names and values, by its published rules."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def check_size(item: Item, process: Process) -> None:
+    """Raises TooLarge for an item near DynamoDB's limit, naming what in it is large."""
+    size = item_size(item)
+    if size <= MAX_ITEM_BYTES:
+        return
+    parts = {f"steps.{value['M']['n']['S']}": _value_size(value) for value in item["steps"]["L"]}
+    if "metadata" in item:
+        parts["metadata"] = _value_size(item["metadata"])
+    largest = sorted(parts, key=lambda name: parts[name], reverse=True)[:3]
+    raise TooLarge(
+        largest[0],
+        f"a process of {size} bytes, with " + ", ".join(f"{n} {parts[n]}" for n in largest),
+        f"allowed are {MAX_ITEM_BYTES} for process {process.process_id!r} as a whole; "
+        "store large outputs elsewhere and report a reference",
+    )
+
+
+def _value_size(attribute: dict[str, Any]) -> int:
+    ((kind, value),) = attribute.items()
+    if kind == "S":
+        return len(str(value).encode())
+    if kind == "N":
+        significant = str(value).lstrip("-").strip("0")
+        return (len(significant) + 1) // 2 + 1 + str(value).startswith("-")
+    # A list or map costs 3 bytes, and 1 more for each member.
+    if kind == "L":
+        return 3 + sum(1 + _value_size(each) for each in value)
+    return 3 + sum(1 + len(name) + _value_size(each) for name, each in value.items())
