@@ -11,7 +11,7 @@ def function_logger() -> Logger:
     """A Powertools logger that writes the library's own log lines as well."""
     logger = Logger()
     library = logging.getLogger("trellis_process")
-    library.handlers = logger.handlers
+    library.handlers = list(logger.handlers)
     library.setLevel(logger.log_level)
     library.propagate = False  # the runtime's root handler would write each line again, as text
     return logger

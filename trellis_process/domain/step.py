@@ -59,7 +59,9 @@ class ProcessStep:
 
     def copy(self) -> ProcessStep:
         """The same step, sharing nothing that can be changed."""
-        return replace(self, output=deepcopy(self.output)) if self.output else self
+        if not isinstance(self.output, dict | list):
+            return self
+        return replace(self, output=deepcopy(self.output))
 
     def as_new(self) -> ProcessStep:
         """The step as asked for, with nothing done yet."""

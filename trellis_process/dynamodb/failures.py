@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
 from pynamodb.exceptions import PynamoDBException
 
 from trellis_process.errors import StoreError, StoreUnavailable, Throttled
@@ -21,12 +26,12 @@ _NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError)
 
 def is_condition_failed(error: PynamoDBException) -> bool:
     """Whether a write was refused because its condition did not hold."""
-    return error.cause_response_code == CONDITION_FAILED
+    return _code(error) == CONDITION_FAILED
 
 
 def store_error(error: PynamoDBException, *, writing: bool) -> StoreError:
     """The error to raise for one of pynamodb's, after its bounded retries."""
-    code = error.cause_response_code
+    code = _code(error)
     if code in _THROTTLED:
         return Throttled(
             f"DynamoDB refused for load ({code}); nothing was written, try again later"
@@ -43,3 +48,10 @@ def store_error(error: PynamoDBException, *, writing: bool) -> StoreError:
         f"DynamoDB did not answer ({error.cause or error}); {outcome}",
         may_have_happened=may_have_happened,
     )
+
+
+def _code(error: PynamoDBException) -> str | None:
+    """What DynamoDB called it; None where it did not answer at all."""
+    # pynamodb's own property fails for an HTTP error, which has a response of None.
+    cause = error.cause
+    return cause.response["Error"].get("Code") if isinstance(cause, ClientError) else None

@@ -52,7 +52,10 @@ def to_item(process: Process) -> Item:
         "events_before": process.previous_event_version or None,
         "actors": list(actors),
         "steps": [_step_values(step, started_at, actors) for step in process.steps.values()],
-        "events": [_event_values(event, actors) for event in process.events],
+        # Text, not a list: the stream's filter can tell whether there is any only of a plain value.
+        "events": _to_json([_event_values(event, process, actors) for event in process.events])
+        if process.events
+        else None,
     }
     if process.wake_up_at is not None:
         values["due_shard"] = schema.due_shard(process.process_id)
@@ -88,7 +91,8 @@ def from_item(item: Item) -> Process:
         wake_up_at=None if wake_up_at is None else from_ms(wake_up_at),
         start_fingerprint=values.get("fingerprint"),
     )
-    process.events = tuple(_event(each, process, actors) for each in values.get("events", []))
+    told = json.loads(values.get("events", "[]"))
+    process.events = tuple(_event(each, process, actors) for each in told)
     return process
 
 
@@ -139,13 +143,15 @@ def _step(values: dict[str, Any], started_at: int, actors: list[str]) -> Process
     )
 
 
-def _event_values(event: ProcessEvent, actors: dict[str, int]) -> dict[str, Any]:
+def _event_values(event: ProcessEvent, process: Process, actors: dict[str, int]) -> dict[str, Any]:
+    is_usual_time = event.occurred_at == process.changed_at
     values = {
         "n": event.type,
         "s": event.step_name if isinstance(event, StepEvent) else None,
         "a": event.attempt if isinstance(event, StepEvent) else None,
         "w": None if event.actor is None else actors[event.actor],
         "y": event.reason,
+        "t": None if is_usual_time else to_ms(event.occurred_at),
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -160,7 +166,7 @@ def _event(values: dict[str, Any], process: Process, actors: list[str]) -> Proce
     return event_type(
         tenant_id=process.tenant_id,
         process_id=process.process_id,
-        occurred_at=process.changed_at,
+        occurred_at=from_ms(values["t"]) if "t" in values else process.changed_at,
         actor=actors[values["w"]] if "w" in values else None,
         reason=values.get("y"),
         **details,

@@ -91,7 +91,7 @@ class EventPublisher:
         for tried in range(TRIES):
             if tried:
                 self._pause(random.uniform(0, FIRST_PAUSE_SECONDS * 2**tried))
-            for group in _requests(left):
+            for group in list(_requests(left)):
                 for key in self._put(group):
                     del left[key]
             if not left:

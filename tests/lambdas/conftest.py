@@ -1,0 +1,55 @@
+"""The functions as Lambda runs them, their wiring replaced where a test says so."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+# As the template sets them; Powertools reads them when a function is imported.
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "POWERTOOLS_METRICS_NAMESPACE": "Trellis",
+    "POWERTOOLS_SERVICE_NAME": "function",
+    "TRELLIS_TABLE": "processes",
+    "TRELLIS_EVENT_BUS": "stack-bus",
+    "TRELLIS_UNDELIVERED_QUEUE_URL": "http://queue",
+}
+
+
+@dataclass
+class Context:
+    """What Lambda tells a function about its run."""
+
+    remaining_ms: int = 55_000
+    function_name: str = "function"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
+    aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """The lines that the functions and the library have logged so far."""
+    written = io.StringIO()
+    for handler in logging.getLogger("trellis_process").handlers:
+        # Each function's logger writes where standard output was when it was imported.
+        if isinstance(handler, logging.StreamHandler):
+            monkeypatch.setattr(handler, "stream", written)
+    return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
