@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 # As the template sets them; Powertools reads them when a function is imported.
 os.environ |= {
@@ -50,6 +51,6 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]
     written = io.StringIO()
     for handler in logging.getLogger("trellis_process").handlers:
         # Each function's logger writes where standard output was when it was imported.
-        if isinstance(handler, logging.StreamHandler):
+        if isinstance(handler.formatter, LambdaPowertoolsFormatter):
             monkeypatch.setattr(handler, "stream", written)
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
