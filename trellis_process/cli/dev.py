@@ -1,0 +1,84 @@
+"""``trellis dev``: the whole stack on this machine, kept between runs, its events followed."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from trellis_process.cli.timeline import event_line
+from trellis_process.local.events import EventTap
+from trellis_process.local.ministack import REGION, LocalCloud
+from trellis_process.local.stack import LocalStack, deploy_trellis
+
+USUAL_PORT = 4566  # where people expect a local AWS
+
+
+def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
+    """Starts the stack, says where it is, and prints events until it is told to stop."""
+    console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _stop)
+    began = time.monotonic()
+
+    def note(line: str) -> None:
+        console.print(f"[dim]· {line}[/dim]")
+
+    port = port or (USUAL_PORT if _is_free(USUAL_PORT) else None)
+    cloud = LocalCloud(
+        auth=True, data_dir=data_dir, port=port, log_file=data_dir / "cloud.log", report=note
+    )
+    with cloud:
+        if fresh:
+            cloud.reset()
+        stack = deploy_trellis(cloud, report=note)
+        tap = EventTap(stack, "dev")
+        console.print(f"[green]✓[/green] up after {time.monotonic() - began:.1f} s\n")
+        _tell_addresses(console, stack, data_dir)
+        try:
+            for event in tap:
+                if event["source"] == "trellis":
+                    console.print(event_line(event["detail"]))
+        except KeyboardInterrupt:
+            console.print("\nStopping; the data is kept.")
+
+
+def _tell_addresses(console: Console, stack: LocalStack, data_dir: Path) -> None:
+    caller = stack.caller
+    lines = {
+        "step API": stack.api_url,
+        "event bus": stack.outputs["EventBusName"],
+        "table": stack.outputs["TableName"],
+        "log": str(data_dir / "cloud.log"),
+    }
+    for name, value in lines.items():
+        console.print(f"  {name:<10} {value}", soft_wrap=True)
+    console.print("\nAny AWS tool reaches this cloud with", style="dim")
+    for name, value in stack.cloud.client_environment().items():
+        console.print(f"  export {name}={value}", soft_wrap=True)
+    console.print(
+        "\nThe step API takes signed requests. List the processes of a tenant:", style="dim"
+    )
+    console.print(
+        f"  curl --aws-sigv4 aws:amz:{REGION}:execute-api "
+        f"--user {caller.access_key_id}:{caller.secret_access_key} "
+        f"'{stack.api_url}/tenants/demo/processes'",
+        soft_wrap=True,
+    )
+    console.print("\nEvents appear below as they reach the bus. Ctrl-C stops.", style="dim")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
