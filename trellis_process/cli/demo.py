@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from trellis_process.cli.journeys import JOURNEYS, Journey, StepApi
+from trellis_process.cli.journeys import JOURNEYS, StepApi
 from trellis_process.cli.timeline import headed_timeline
 from trellis_process.local.events import EventTap
 from trellis_process.local.ministack import LocalCloud
@@ -26,65 +26,68 @@ def run_demo(console: Console | None = None) -> int:
     console = console or Console(highlight=False)
     console.print("[bold]Trellis[/bold]: a referral's journey through the stack, on this machine\n")
     began = time.monotonic()
-    with LocalCloud(auth=True, report=_noted(console)) as cloud:
-        stack = deploy_trellis(cloud, report=_noted(console))
-        tap = EventTap(stack, "demo")
+
+    def note(line: str) -> None:
+        console.print(f"[dim]· {line}[/dim]", soft_wrap=True)
+
+    with LocalCloud(auth=True, report=note) as cloud:
+        stack = deploy_trellis(cloud, report=note)
         console.print(
             f"[green]✓[/green] the stack is up at {stack.api_url} "
-            f"[dim]after {time.monotonic() - began:.1f} s[/dim]\n"
+            f"[dim]after {time.monotonic() - began:.1f} s[/dim]\n",
+            soft_wrap=True,
         )
-        api = StepApi(stack.http())
-        driven = _drive(api, stack, console)
-        heard = _hear(tap, set(driven), console)
-        states = {process_id: api.state(process_id) for process_id in driven}
-    for process_id, journey in driven.items():
-        console.print(headed_timeline(_of(heard, process_id), journey.story))
+        heard, wrong = _travel(stack, console)
     console.print(_arrivals(heard))
-    wrong = [
-        f"{journey.story} It should have {journey.ends}, but is {states[process_id]}."
-        for process_id, journey in driven.items()
-        if states[process_id] != journey.ends
-    ]
     for line in wrong:
         console.print(f"[red]✗[/red] {line}")
     console.print(
         f"\n[dim]Done in {time.monotonic() - began:.0f} s; nothing is left running. "
-        "[/dim]trellis dev[dim] starts the same stack to play with.[/dim]"
+        "To play with the same stack:[/dim] make dev",
+        soft_wrap=True,
     )
     return 1 if wrong else 0
 
 
-def _drive(api: StepApi, stack: LocalStack, console: Console) -> dict[str, Journey]:
-    """Plays the services' parts; returns the processes by id."""
+def _travel(stack: LocalStack, console: Console) -> tuple[list[Envelope], list[str]]:
+    """Plays the services' parts and tells each process's timeline as soon as it has ended.
+
+    Returns the events in the order of their arrival, and what did not end as it should have.
+    """
+    api = StepApi(stack.http())
+    tap = EventTap(stack, "demo")
     client = stack.cloud.client("lambda")
+    heard: list[Envelope] = []
+    wrong: list[str] = []
 
     def sweep() -> None:
         # On its schedule the checker runs each minute; the demo is less patient.
         client.invoke(FunctionName=stack.outputs["TimeoutCheckerFunctionName"])
 
-    driven: dict[str, Journey] = {}
     for journey in JOURNEYS:
         with console.status(journey.story):
-            driven[journey.drive(api, sweep)] = journey
-    return driven
+            process_id = journey.drive(api, sweep)
+        if journey.waits_for:
+            console.print(f"[dim]· {journey.waits_for} …[/dim]\n")
+        with console.status(journey.waits_for or journey.story):
+            heard += _until_ended(tap, process_id)
+        mine = [event for event in heard if event["process_id"] == process_id]
+        console.print(headed_timeline(mine, journey.story))
+        if (state := api.state(process_id)) != journey.ends:
+            wrong.append(f"{journey.story} It should have {journey.ends}, but is {state}.")
+    return heard, wrong
 
 
-def _hear(tap: EventTap, process_ids: set[str], console: Console) -> list[Envelope]:
-    """What reached the bus until every process has ended, in the order of its arrival."""
+def _until_ended(tap: EventTap, process_id: str) -> list[Envelope]:
+    """What reaches the bus until this process has ended."""
 
-    def all_ended(events: Sequence[Mapping[str, Any]]) -> bool:
-        ended = {
-            event["detail"]["process_id"] for event in events if event["detail-type"] in _ENDINGS
-        }
-        return ended >= process_ids
+    def has_ended(events: Sequence[Mapping[str, Any]]) -> bool:
+        return any(
+            event["detail-type"] in _ENDINGS and event["detail"]["process_id"] == process_id
+            for event in events
+        )
 
-    with console.status("Waiting for the checker's schedule, which runs each minute"):
-        heard = tap.until(all_ended, LONGEST_WAIT_SECONDS)
-    return [event["detail"] for event in heard]
-
-
-def _of(heard: Sequence[Envelope], process_id: str) -> list[Envelope]:
-    return [event for event in heard if event["process_id"] == process_id]
+    return [event["detail"] for event in tap.until(has_ended, LONGEST_WAIT_SECONDS)]
 
 
 def _arrivals(heard: Sequence[Envelope]) -> Table:
@@ -99,9 +102,11 @@ def _arrivals(heard: Sequence[Envelope]) -> Table:
     for name in ("time", "event", "process", "id"):
         table.add_column(name, no_wrap=True)
     for event in heard:
-        table.add_row(event["time"][11:23], event["type"], event["process_type"], event["id"])
+        process_id, version, n = event["id"].split("/")
+        table.add_row(
+            event["time"][11:23],
+            event["type"],
+            event["process_type"],
+            f"{process_id[:8]}…/{version}/{n}",
+        )
     return table
-
-
-def _noted(console: Console) -> Any:
-    return lambda line: console.print(f"[dim]· {line}[/dim]")

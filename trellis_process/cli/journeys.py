@@ -56,6 +56,8 @@ class Journey:
     story: str
     ends: str
     drive: Callable[[StepApi, Callable[[], None]], str]
+    #: What the demo waits for when its own part is done, where that takes a while.
+    waits_for: str = ""
 
 
 def _notification(api: StepApi, sweep: Callable[[], None]) -> str:
@@ -114,5 +116,6 @@ JOURNEYS = (
         "Nobody ever reports anything; only the checker, on its schedule, finds it.",
         "failed",
         _appointment,
+        waits_for="Waiting for the checker's schedule, which runs each minute",
     ),
 )

@@ -1,0 +1,46 @@
+"""The clouds that tests share: one that is empty, one with the stack, one with stand-ins in it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trellis_process.local.ministack import LocalCloud
+from trellis_process.local.stack import LocalStack, deploy_trellis
+
+PROBE = Path(__file__).parent / "probe"
+
+
+@pytest.fixture(scope="session")
+def local_cloud() -> Iterator[LocalCloud]:
+    """A cloud without checks of rights; a test that needs it empty calls ``reset()``."""
+    with LocalCloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def deployed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The real functions in the real template, where a missing right is refused."""
+    log_file = tmp_path_factory.mktemp("deployed") / "cloud.log"
+    with LocalCloud(auth=True, log_file=log_file) as cloud:
+        yield deploy_trellis(cloud)
+
+
+@pytest.fixture(scope="session")
+def probe_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip of the stand-ins for the functions; see tests/probe."""
+    zipped = tmp_path_factory.mktemp("probe") / "probe.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        for path in sorted((PROBE / "lambdas").glob("*.py")):
+            archive.write(path, path.relative_to(PROBE))
+    return zipped
+
+
+@pytest.fixture(scope="session")
+def probe_stack(probe_bundle: Path) -> Iterator[LocalStack]:
+    """The stand-ins in the real template, where a missing right is refused."""
+    with LocalCloud(auth=True) as cloud:
+        yield deploy_trellis(cloud, bundle=probe_bundle)

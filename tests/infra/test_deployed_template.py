@@ -1,0 +1,77 @@
+"""The template deployed: who may call, what the schedule starts, and tokens in place of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from trellis_process.deploy.errors import DeployError
+from trellis_process.local.http import Credentials, SignedHttp
+from trellis_process.local.ministack import LocalCloud
+from trellis_process.local.stack import LocalStack, deploy_trellis
+
+
+def test_a_principal_without_the_right_to_invoke_is_refused(deployed_stack: LocalStack):
+    iam = deployed_stack.cloud.client("iam")
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    nobody = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    assert SignedHttp(deployed_stack.api_url, nobody).request("GET", "/").status == 403
+
+
+def test_the_caller_has_no_right_but_to_invoke(deployed_stack: LocalStack):
+    policy = deployed_stack.cloud.client("iam").get_user_policy(
+        UserName="step-api-caller", PolicyName="invoke-step-api"
+    )["PolicyDocument"]
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == "execute-api:Invoke"
+    assert statement["Resource"].endswith(f":{deployed_stack.outputs['ApiId']}/*")
+
+
+def test_the_checker_is_started_each_minute(deployed_stack: LocalStack):
+    scheduler = deployed_stack.cloud.client("scheduler")
+    (listed,) = scheduler.list_schedules()["Schedules"]
+    schedule = scheduler.get_schedule(Name=listed["Name"])
+    checker = deployed_stack.outputs["TimeoutCheckerFunctionName"]
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule["Target"]["Arn"].endswith(f":function:{checker}")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(auth=True) as cloud:
+        yield cloud
+
+
+class TestJwt:
+    @pytest.mark.parametrize(
+        ("given", "missing"),
+        [
+            ({"JwtAudience": "steps"}, "JwtIssuer"),
+            ({"JwtIssuer": "https://issuer.example"}, "JwtAudience"),
+        ],
+    )
+    def test_a_missing_parameter_is_named(
+        self, cloud: LocalCloud, given: dict[str, str], missing: str
+    ):
+        with pytest.raises(DeployError, match=missing):
+            deploy_trellis(cloud, parameters={"Authorization": "jwt", **given})
+
+    def test_a_call_without_a_token_is_refused(self, cloud: LocalCloud):
+        parameters = {
+            "Authorization": "jwt",
+            "JwtIssuer": "https://issuer.example",
+            "JwtAudience": "steps,more",
+        }
+        stack = deploy_trellis(cloud, parameters=parameters)
+        assert SignedHttp(stack.api_url, None).request("GET", "/").status == 401
+        authorizer = self.authorizer(cloud, stack)
+        assert authorizer["JwtConfiguration"]["Audience"] == ["steps", "more"]
+
+    @staticmethod
+    def authorizer(cloud: LocalCloud, stack: LocalStack) -> dict[str, Any]:
+        api = {"ApiId": stack.outputs["ApiId"]}
+        (authorizer,) = cloud.client("apigatewayv2").get_authorizers(**api)["Items"]
+        return dict(authorizer)

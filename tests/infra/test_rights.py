@@ -1,0 +1,125 @@
+"""What each function may do, asked of the deployed roles, one call at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from trellis_process.local.stack import LocalStack
+
+KEY = {"pk": {"S": "p"}, "sk": {"S": "process"}}
+
+# What may be asked: the call by a name that says what it is for.
+CALLS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
+    "get": ("dynamodb", "get_item", {"TableName": "{TableName}", "Key": KEY}),
+    "get many": (
+        "dynamodb",
+        "batch_get_item",
+        {"RequestItems": {"{TableName}": {"Keys": [KEY]}}},
+    ),
+    "put": ("dynamodb", "put_item", {"TableName": "{TableName}", "Item": KEY}),
+    "update": ("dynamodb", "update_item", {"TableName": "{TableName}", "Key": KEY}),
+    "delete": ("dynamodb", "delete_item", {"TableName": "{TableName}", "Key": KEY}),
+    "scan": ("dynamodb", "scan", {"TableName": "{TableName}"}),
+    "delete table": ("dynamodb", "delete_table", {"TableName": "{TableName}"}),
+    "query table": (
+        "dynamodb",
+        "query",
+        {
+            "TableName": "{TableName}",
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": "p"}},
+        },
+    ),
+    **{
+        f"query {index}": (
+            "dynamodb",
+            "query",
+            {
+                "TableName": "{TableName}",
+                "IndexName": index,
+                "KeyConditionExpression": "#hash = :hash",
+                "ExpressionAttributeNames": {"#hash": hash_key},
+                "ExpressionAttributeValues": {":hash": value},
+            },
+        )
+        for index, hash_key, value in [
+            ("due", "due_shard", {"N": "0"}),
+            ("aggregate", "aggregate", {"S": "a"}),
+            ("listing", "listing", {"S": "l"}),
+        ]
+    },
+    "put events": (
+        "events",
+        "put_events",
+        {
+            "Entries": [
+                {
+                    "EventBusName": "{EventBusName}",
+                    "Source": "probe",
+                    "DetailType": "Rights",
+                    "Detail": "{}",
+                }
+            ]
+        },
+    ),
+    "put events elsewhere": (
+        "events",
+        "put_events",
+        {"Entries": [{"Source": "probe", "DetailType": "Rights", "Detail": "{}"}]},
+    ),
+    "park an event": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{UndeliveredEventsQueueUrl}", "MessageBody": "m"},
+    ),
+    "park a batch": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{FailedBatchesQueueUrl}", "MessageBody": "m"},
+    ),
+    "park a sweep": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{MissedSweepsQueueUrl}", "MessageBody": "m"},
+    ),
+    "read parked events": ("sqs", "receive_message", {"QueueUrl": "{UndeliveredEventsQueueUrl}"}),
+}
+
+ALLOWED = {
+    "StepCommands": {"get", "get many", "put", "query aggregate", "query listing"},
+    "EventPublisher": {"put events", "park an event", "park a batch"},
+    "TimeoutChecker": {"get", "get many", "put", "query due"},
+}
+
+
+def filled(value: Any, outputs: Mapping[str, str]) -> Any:
+    """``value`` with each ``{Output}`` replaced by the stack's."""
+    text = json.dumps(value)
+    for name, output in outputs.items():
+        text = text.replace(f"{{{name}}}", output)
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("function", ALLOWED)
+def test_a_function_may_do_what_it_needs_and_nothing_else(
+    probe_stack: LocalStack, function: str, call: str
+):
+    service, operation, arguments = CALLS[call]
+    asked = {
+        "service": service,
+        "operation": operation,
+        "arguments": filled(arguments, probe_stack.outputs),
+    }
+    answer = probe_stack.cloud.client("lambda").invoke(
+        FunctionName=probe_stack.outputs[f"{function}FunctionName"], Payload=json.dumps(asked)
+    )
+    outcome = json.loads(answer["Payload"].read())
+    if call in ALLOWED[function]:
+        assert outcome == "ok"
+    else:
+        assert outcome.startswith("AccessDenied")

@@ -1,0 +1,168 @@
+"""The template as it stands: what can be said of it without deploying it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from trellis_process import Process, ProcessStep
+from trellis_process.deploy.bundle import ARCHITECTURE, OUTPUT, RUNTIME
+from trellis_process.deploy.sources import lambdas_dir, template_path
+from trellis_process.dynamodb import schema
+from trellis_process.dynamodb.item import to_item
+
+FUNCTIONS = ["StepCommandsFunction", "EventPublisherFunction", "TimeoutCheckerFunction"]
+LIST_STREAMS = "dynamodb:ListStreams"
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    loaded: dict[str, Any] = cfn_yaml.load(str(template_path()))
+    return loaded
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def statements(template: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for role in resources(template, "AWS::IAM::Role").values():
+        for policy in role["Policies"]:
+            yield from policy["PolicyDocument"]["Statement"]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_cfn_lint_has_nothing_to_say():
+    cfn_lint = Path(sys.executable).with_name("cfn-lint")
+    said = subprocess.run([cfn_lint, template_path()], capture_output=True, text=True, check=False)
+    assert said.stdout == ""
+    assert said.returncode == 0
+
+
+@pytest.mark.skipif(not shutil.which("sam"), reason="the SAM CLI is not installed")
+@pytest.mark.parametrize("option", [[], ["--lint"]])
+def test_sam_finds_it_valid(option: list[str]):
+    command = ["sam", "validate", "--region", "us-east-1", "-t", str(template_path()), *option]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def test_no_role_has_an_action_with_a_wildcard(template: dict[str, Any]):
+    actions = [action for each in statements(template) for action in as_list(each["Action"])]
+    assert actions
+    assert [action for action in actions if "*" in action] == []
+
+
+def test_only_listing_streams_has_a_resource_with_a_wildcard(template: dict[str, Any]):
+    wild = [each for each in statements(template) if "*" in json.dumps(each["Resource"])]
+    assert [each["Action"] for each in wild] == [LIST_STREAMS]
+
+
+def test_each_function_has_a_role_and_a_log_of_its_own(template: dict[str, Any]):
+    functions = resources(template, "AWS::Serverless::Function")
+    assert sorted(functions) == sorted(FUNCTIONS)
+    assert len({json.dumps(function["Role"]) for function in functions.values()}) == 3
+    assert len({json.dumps(function["LoggingConfig"]) for function in functions.values()}) == 3
+    assert all("Policies" not in function for function in functions.values())
+
+
+def test_every_log_is_forgotten_after_the_same_time(template: dict[str, Any]):
+    groups = resources(template, "AWS::Logs::LogGroup")
+    assert len(groups) == 4
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_what_failed_is_kept_encrypted_for_14_days(template: dict[str, Any]):
+    queues = resources(template, "AWS::SQS::Queue")
+    assert len(queues) == 3
+    for queue in queues.values():
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+        assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_the_table_is_the_one_that_the_library_describes(template: dict[str, Any]):
+    table = resources(template, "AWS::DynamoDB::Table")["Table"]
+    described = schema.table_description("any")
+    described.pop("TableName")
+    for name, value in described.items():
+        in_order = sorted(json.dumps(each, sort_keys=True) for each in table[name])
+        assert in_order == sorted(json.dumps(each, sort_keys=True) for each in value)
+
+
+def test_the_table_can_be_restored_and_outlives_the_stack(template: dict[str, Any]):
+    whole = template["Resources"]["Table"]
+    table = whole["Properties"]
+    assert whole["DeletionPolicy"] == whole["UpdateReplacePolicy"] == "Retain"
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+def test_the_bundle_is_built_for_the_runtime_that_the_template_names(template: dict[str, Any]):
+    globals_ = template["Globals"]["Function"]
+    assert globals_["Runtime"] == RUNTIME
+    assert globals_["Architectures"] == [ARCHITECTURE]
+    assert globals_["CodeUri"] == f"../{OUTPUT.as_posix()}"
+    assert template_path().read_text().count("CodeUri:") == 1
+
+
+def test_a_changed_process_reaches_the_publisher(template: dict[str, Any]):
+    process = Process.start(
+        tenant_id="t",
+        process_id="p",
+        process_type="Order",
+        aggregate_type="Order",
+        aggregate_id="1",
+        steps=[ProcessStep(name="pay")],
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    assert passes(template, {"dynamodb": {"NewImage": to_item(process)}})
+
+
+def test_a_deleted_process_does_not_reach_the_publisher(template: dict[str, Any]):
+    assert not passes(template, {"dynamodb": {"OldImage": {"sk": {"S": schema.PROCESS}}}})
+
+
+def passes(template: dict[str, Any], record: dict[str, Any]) -> bool:
+    """Whether AWS would hand over ``record``: a pattern looks at plain values, never at lists."""
+    mapping = resources(template, "AWS::Lambda::EventSourceMapping")["EventPublisherStream"]
+    return any(
+        matches(json.loads(each["Pattern"]), record)
+        for each in mapping["FilterCriteria"]["Filters"]
+    )
+
+
+def matches(pattern: dict[str, Any], record: dict[str, Any]) -> bool:
+    for name, wanted in pattern.items():
+        value = record.get(name)
+        if isinstance(wanted, dict):
+            if not isinstance(value, dict) or not matches(wanted, value):
+                return False
+        elif not isinstance(value, str) or (value not in wanted and {"exists": True} not in wanted):
+            return False
+    return True
+
+
+def test_every_environment_variable_of_trellis_is_read_somewhere(template: dict[str, Any]):
+    functions = [template["Globals"]["Function"]]
+    functions += resources(template, "AWS::Serverless::Function").values()
+    given = {name for function in functions for name in function["Environment"]["Variables"]}
+    wiring = "".join(path.read_text() for path in lambdas_dir().glob("*.py"))
+    read = set(re.findall(r"TRELLIS_[A-Z_]+", wiring))
+    assert {name for name in given if name.startswith("TRELLIS_")} == read
