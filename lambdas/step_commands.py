@@ -1,0 +1,58 @@
+"""The step commands: the function behind the HTTP API."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from lambdas import wiring
+from lambdas.logs import function_logger
+from trellis_process.http import NO_OPERATION, Answer, Api, build_api, failed
+
+logger = function_logger()
+metrics = Metrics()
+
+
+@cache
+def _api() -> Api:
+    return build_api(wiring.process_service())
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: object, context: object) -> dict[str, Any]:
+    """Reads what is asked, has the service do it, answers."""
+    began = time.perf_counter()
+    operation = NO_OPERATION
+    try:
+        asked = _api().read(event)
+        operation = asked.operation
+        logger.append_keys(operation=operation, **asked.about)
+        answer = _api().answer(asked)
+    except Exception as error:
+        answer = failed(error)
+    _report(operation, answer, (time.perf_counter() - began) * 1000)
+    return answer.response
+
+
+def _report(operation: str, answer: Answer, latency_ms: float) -> None:
+    """Logs and counts a request: what was asked, how it ended, how long it took. No payload.
+
+    The outcome is ``ok``, ``refused`` or ``failed``, not the error's code: each combination of
+    dimensions is a metric that costs money by the month. The code is in the log.
+    """
+    logger.append_keys(**answer.about)
+    facts = {"status": answer.status, "code": answer.code, "latency_ms": round(latency_ms, 1)}
+    if answer.status >= 500:
+        logger.error("failed", extra=facts, exc_info=answer.error)
+    else:
+        logger.info("answered", extra=facts)
+    outcome = "ok" if answer.error is None else "refused" if answer.status < 500 else "failed"
+    metrics.add_dimension("operation", operation)
+    metrics.add_dimension("outcome", outcome)
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    metrics.add_metric("Latency", MetricUnit.Milliseconds, latency_ms)

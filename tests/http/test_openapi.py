@@ -1,0 +1,94 @@
+"""The OpenAPI document: kept, served, valid, and true."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from trellis_process import errors
+from trellis_process.errors import TrellisError
+from trellis_process.http import problems, refusals
+from trellis_process.http.openapi import FILE, openapi_text
+
+from .client import Client
+
+DOCUMENT: dict[str, Any] = json.loads(FILE.read_text())
+
+
+def operations() -> dict[str, dict[str, Any]]:
+    return {
+        operation["operationId"]: operation
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+    }
+
+
+def test_the_kept_document_is_what_is_generated_now() -> None:
+    assert FILE.read_text(encoding="utf-8") == openapi_text(), (
+        "run: python -m trellis_process.http.openapi"
+    )
+
+
+def test_it_is_a_valid_openapi_document() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert not list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors())
+
+
+def test_it_is_served_as_it_is_kept(client: Client) -> None:
+    served = client.get("/openapi.json")
+
+    assert (served.status, served.headers) == (200, {"Content-Type": "application/json"})
+    assert served.json == DOCUMENT
+
+
+def test_an_operation_is_called_what_the_service_calls_it() -> None:
+    assert set(operations()) == {
+        "start_process",
+        "list_processes",
+        "find_process",
+        "get_process",
+        "cancel_process",
+        "start_step",
+        "complete_step",
+        "fail_step",
+        "heartbeat",
+        "get_openapi",
+    }
+
+
+def test_every_example_fits_its_schema() -> None:
+    def check(content: dict[str, Any]) -> None:
+        for media in content.values():
+            if "example" in media:
+                schema = {**media["schema"], "components": DOCUMENT["components"]}
+                Draft202012Validator(schema).validate(media["example"])
+
+    for operation in operations().values():
+        check(operation.get("requestBody", {}).get("content", {}))
+        for answer in operation["responses"].values():
+            check(answer.get("content", {}))
+
+
+def kinds_of_errors() -> set[type[TrellisError]]:
+    return {
+        each
+        for module in (errors, refusals)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, TrellisError)
+    }
+
+
+def test_every_error_has_a_status() -> None:
+    without = {TrellisError, refusals.InvalidRequest}  # the root, and what takes its parent's
+    assert kinds_of_errors() - without <= set(problems.KINDS)
+
+
+def test_every_code_that_an_operation_can_answer_with_is_in_the_document() -> None:
+    listed = FILE.read_text()
+    roots = {"error", "conflict", "store_error"}  # never raised themselves
+    of_no_operation = {"path_not_found", "method_not_allowed"}
+    codes = {error.code for error in kinds_of_errors()}
+    assert {code for code in codes if code not in listed} <= roots | of_no_operation

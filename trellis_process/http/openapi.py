@@ -1,0 +1,162 @@
+"""The OpenAPI document: ``python -m trellis_process.http.openapi`` writes it beside this file.
+
+Paths, parameters and bodies come from the routes themselves. What can be answered is said here.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from trellis_process.application.process_service import ProcessService
+from trellis_process.http.examples import BODIES
+from trellis_process.http.openapi_answers import HEADERS, REFUSALS, success
+from trellis_process.http.openapi_schemas import schemas, tidy_schema, without_null
+from trellis_process.http.router import Router
+from trellis_process.http.routes import add_routes
+from trellis_process.memory import InMemoryProcessRepository
+
+FILE = Path(__file__).with_name("openapi.json")
+API_VERSION = "1.0.0"
+
+Json = dict[str, Any]
+
+_DESCRIPTION = """\
+Trellis tracks long-running business processes: what is done, what is late, what is stuck.
+
+Start a process, then report on its steps. Every command may be repeated: what is true already
+changes nothing and is answered with the process as it is. A process carries its version in `ETag`;
+with `If-Match` a change is made on that version or not at all. Everything that is refused is
+answered with a problem document (RFC 9457) that has a stable `code`.
+"""
+
+#: What everything under a tenant can be answered with, by API Gateway or where all else fails.
+_ALWAYS = ["Unauthenticated", "Forbidden", "TooManyRequests", "InternalError", "Unavailable"]
+_WITH_BODY = ["Malformed", "TooLarge", "UnsupportedMediaType"]
+_COMMAND = [*_WITH_BODY, "NotFound", "Conflict", "VersionMismatch", "InvalidInput"]
+
+#: What each operation can be refused with besides.
+_REFUSED_WITH: dict[str, list[str]] = {
+    "start_process": [*_WITH_BODY, "InvalidInput"],
+    "list_processes": ["InvalidInput"],
+    "find_process": ["InvalidInput", "NotFound"],
+    "get_process": ["InvalidInput", "NotFound", "Malformed"],
+    "cancel_process": _COMMAND,
+    "start_step": _COMMAND,
+    "complete_step": _COMMAND,
+    "fail_step": _COMMAND,
+    "heartbeat": _COMMAND,
+    "get_openapi": [],
+}
+
+
+_DESCRIPTIONS = {
+    "start_process": "With an `Idempotency-Key` the request may be repeated: it is answered with "
+    "the process that it started before, as it is now.",
+    "list_processes": "By type from Z to A, and the newest first in each. What changed this moment "
+    "may be missing yet.",
+    "find_process": "One that was started this moment may not be found yet. For `If-Match`, take "
+    "the version from the answer's body.",
+    "get_process": "As last written, never older.",
+    "cancel_process": "What is open in it is given up. Cancelling it again changes nothing.",
+    "start_step": "Starting a started step changes nothing. Starting a failed step is a retry on "
+    "purpose: it begins a new attempt and opens the process again.",
+    "complete_step": "Accepted from any attempt while the step is open, also where it was never "
+    "started; the last step completes the process. Completing it again changes nothing: the first "
+    "output stays.",
+    "fail_step": "The process fails with it. It counts for the current attempt only, and is "
+    "ignored from an older one.",
+    "heartbeat": "The attempt's time limit counts anew from now.",
+    "get_openapi": "The same document that is kept with the source.",
+}
+
+_SERVER = {
+    "url": "https://{api_id}.execute-api.{region}.amazonaws.com",
+    "description": "The stack's output ApiUrl.",
+    "variables": {"api_id": {"default": "your-api-id"}, "region": {"default": "us-east-1"}},
+}
+_SECURITY_SCHEMES = {
+    "sigv4": {
+        "type": "apiKey",
+        "name": "Authorization",
+        "in": "header",
+        "description": "AWS Signature Version 4 for the service execute-api (the default).",
+        "x-amazon-apigateway-authtype": "awsSigv4",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the issuer that the stack was deployed with.",
+    },
+}
+
+
+def openapi_document() -> Json:
+    """The OpenAPI 3.1 document of the API."""
+    router = Router()
+    add_routes(router, ProcessService(InMemoryProcessRepository()))
+    generated = json.loads(
+        router.get_openapi_json_schema(title="Trellis", version=API_VERSION, tags=None)
+    )
+    for path in generated["paths"].values():
+        for operation in path.values():
+            _complete(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Trellis",
+            "version": API_VERSION,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [_SERVER],
+        "security": [{"sigv4": []}, {"bearer": []}],
+        "tags": [
+            {"name": "processes", "description": "Start, find and cancel processes."},
+            {"name": "steps", "description": "Report on the steps of a process."},
+            {"name": "about", "description": "What this API is."},
+        ],
+        "paths": generated["paths"],
+        "components": {
+            "schemas": schemas(generated["components"]["schemas"]),
+            "responses": {name: refusal for name, (_, refusal) in REFUSALS.items()},
+            "headers": HEADERS,
+            "securitySchemes": _SECURITY_SCHEMES,
+        },
+    }
+
+
+def openapi_text() -> str:
+    """The document as it is kept: stable, and readable in a difference."""
+    return json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _complete(operation: Json) -> None:
+    """Says what an operation can be answered with, and shows an example of its body."""
+    name = operation["operationId"]
+    for parameter in operation.get("parameters", []):
+        _tidy_parameter(parameter)
+    if name in BODIES:
+        media = operation["requestBody"]["content"]["application/json"]
+        media["example"] = BODIES[name]
+        operation["requestBody"].setdefault("required", False)
+    operation["description"] = _DESCRIPTIONS[name]
+    refusals = {
+        REFUSALS[refusal][0]: {"$ref": f"#/components/responses/{refusal}"}
+        for refusal in (*_REFUSED_WITH[name], *_ALWAYS)
+    }
+    operation["responses"] = dict(sorted({**success(name), **refusals}.items()))
+
+
+def _tidy_parameter(parameter: Json) -> None:
+    schema = tidy_schema(without_null(parameter["schema"]))
+    schema.pop("description", None)  # stands beside it
+    parameter["schema"] = schema
+    if parameter["in"] == "header":
+        parameter["name"] = parameter["name"].title()
+
+
+if __name__ == "__main__":
+    FILE.write_text(openapi_text(), encoding="utf-8")

@@ -1,0 +1,124 @@
+"""The answers in the OpenAPI document: what each operation gives, and what it is refused with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trellis_process.http.examples import PAGE, PROCESS
+from trellis_process.http.openapi_schemas import REFERENCE
+from trellis_process.http.problems import CONTENT_TYPE as PROBLEM
+
+Json = dict[str, Any]
+
+_ETAG = {"ETag": {"$ref": "#/components/headers/ETag"}}
+_RETRY_AFTER = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+
+
+def success(operation: str) -> Json:
+    """What an operation answers where all goes well, by status."""
+    if operation == "start_process":
+        headers = {**_ETAG, "Location": {"$ref": "#/components/headers/Location"}}
+        text = "The process was started, now or by an earlier request with this Idempotency-Key."
+        return {"201": _process(text, headers)}
+    if operation == "list_processes":
+        return {"200": _answer("A page of processes.", "ProcessPage", example=PAGE)}
+    if operation == "find_process":
+        headers = {"Content-Location": {"$ref": "#/components/headers/Location"}}
+        return {"200": _process("The newest process about the aggregate.", headers)}
+    if operation == "get_openapi":
+        content = {"application/json": {"schema": {"type": "object"}}}
+        return {"200": {"description": "This document.", "content": content}}
+    if operation == "get_process":
+        unchanged = {"description": "The process is still at that version.", "headers": _ETAG}
+        return {"200": _process("The process.", _ETAG), "304": unchanged}
+    return {"200": _process("It is so, now or already: the process as it is.", _ETAG)}
+
+
+def _process(text: str, headers: Json) -> Json:
+    return _answer(text, "Process", headers=headers, example=PROCESS)
+
+
+def _answer(
+    text: str,
+    model: str,
+    *,
+    media_type: str = "application/json",
+    headers: Json | None = None,
+    example: Json | None = None,
+) -> Json:
+    content: Json = {"schema": {"$ref": REFERENCE.format(model=model)}}
+    if example is not None:
+        content["example"] = example
+    answer: Json = {"description": text, "content": {media_type: content}}
+    return {**answer, "headers": headers} if headers else answer
+
+
+def _problem(text: str, model: str = "Problem", headers: Json | None = None) -> Json:
+    return _answer(text, model, media_type=PROBLEM, headers=headers)
+
+
+HEADERS: Json = {
+    "ETag": {
+        "description": "The version of the process, in quotes.",
+        "schema": {"type": "string", "pattern": '^"[1-9][0-9]*"$'},
+        "example": '"3"',
+    },
+    "Location": {
+        "description": "Where the process lives, as a path.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Retry-After": {
+        "description": "How many seconds to wait before the next try.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+}
+
+
+_CONFLICTS = "process_finished, step_finished, step_not_started, attempt_unknown"
+#: The refusals that operations share, each with its status.
+REFUSALS: dict[str, tuple[str, Json]] = {
+    "Malformed": ("400", _problem("The request cannot be read (malformed_request).")),
+    "Unauthenticated": ("401", _answer("API Gateway takes no such token.", "GatewayRefusal")),
+    "Forbidden": ("403", _answer("API Gateway does not let you in.", "GatewayRefusal")),
+    "NotFound": (
+        "404",
+        _problem("There is no such thing (not_found, process_not_found, step_not_found)."),
+    ),
+    "Conflict": (
+        "409",
+        _problem(f"The process has moved on ({_CONFLICTS}).", "ConflictProblem", _ETAG),
+    ),
+    "VersionMismatch": (
+        "412",
+        _problem("If-Match does not hold (version_mismatch).", "ConflictProblem", _ETAG),
+    ),
+    "TooLarge": (
+        "413",
+        _problem(
+            "The body, a value in it, or the process with it is too large (too_large).",
+            "InvalidInputProblem",
+        ),
+    ),
+    "UnsupportedMediaType": (
+        "415",
+        _problem("The body is not JSON in UTF-8 (unsupported_media_type)."),
+    ),
+    "InvalidInput": (
+        "422",
+        _problem(
+            "Fields were refused (invalid_input), or the Idempotency-Key started another "
+            "process (idempotency_key_reused).",
+            "InvalidInputProblem",
+        ),
+    ),
+    "TooManyRequests": ("429", _answer("API Gateway is throttling.", "GatewayRefusal")),
+    "InternalError": ("500", _problem("A fault of the tracker (internal_error).")),
+    "Unavailable": (
+        "503",
+        _problem(
+            "The store does not answer (throttled, lost_race, store_unavailable).",
+            "UnavailableProblem",
+            _RETRY_AFTER,
+        ),
+    ),
+}

@@ -1,0 +1,62 @@
+"""The schemas of the OpenAPI document: of bodies as the routes know them, and of answers."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from trellis_process.http import documents
+
+Json = dict[str, Any]
+
+REFERENCE = "#/components/schemas/{model}"
+
+
+def schemas(of_requests: Json) -> Json:
+    """The schemas of bodies, as the routes know them, and of answers."""
+    models = [
+        model
+        for model in vars(documents).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
+    ]
+    _, of_answers = models_json_schema(
+        [(model, "validation") for model in models], ref_template=REFERENCE
+    )
+    found = {
+        name: schema
+        for name, schema in of_requests.items()
+        if "ValidationError" not in name  # Powertools' own answer, which is never given
+    }
+    found |= {name: without_null(schema) for name, schema in of_answers["$defs"].items()}
+    return {name: tidy_schema(found[name]) for name in sorted(found)}
+
+
+def tidy_schema(value: Any) -> Any:
+    """A schema without the titles that only repeat a field's name, and without 100.0 for 100."""
+    if isinstance(value, dict):
+        return {
+            name: tidy_schema(member)
+            for name, member in value.items()
+            if not (name == "title" and isinstance(member, str))
+        }
+    if isinstance(value, list):
+        return [tidy_schema(member) for member in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def without_null(value: Any) -> Any:
+    """A schema in which what may be left out is not null either."""
+    if isinstance(value, list):
+        return [without_null(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    schema = {name: without_null(member) for name, member in value.items()}
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    choices = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        schema |= cast(Json, choices[0])
+    return schema

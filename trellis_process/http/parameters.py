@@ -1,0 +1,94 @@
+"""What may stand in a path, a query and the headers, with the same checks as in a body."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeAlias
+
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from pydantic import Field
+
+from trellis_process.application.process_service import MAX_PAGE
+from trellis_process.application.start_request import MAX_KEY_CHARACTERS
+from trellis_process.domain.limits import check_text, check_whole_number
+from trellis_process.domain.states import ProcessState
+from trellis_process.errors import InvalidInput
+from trellis_process.http.requests import AggregateId, Name, checked
+
+
+def _check_limit(field: str, value: object) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+    return check_whole_number(field, number, 1, MAX_PAGE)
+
+
+def _check_state(field: str, value: object) -> ProcessState:
+    try:
+        return ProcessState(str(value))
+    except ValueError as error:
+        allowed = f"allowed are {', '.join(ProcessState)}"
+        raise InvalidInput(field, value, allowed) from error
+
+
+def _check_key(field: str, value: object) -> object:
+    if not value:
+        raise InvalidInput(field, value, "allowed is text, not empty")
+    return check_text(field, value, MAX_KEY_CHARACTERS)
+
+
+TenantId: TypeAlias = Annotated[
+    Name, Path(description="Whose processes they are. No tenant finds those of another.")
+]
+ProcessId: TypeAlias = Annotated[
+    Name, Path(description="The process's id, as the answer to its start gave it.")
+]
+StepName: TypeAlias = Annotated[Name, Path(description="The step's name in its process.")]
+
+ProcessTypeFilter: TypeAlias = Annotated[
+    Name | None, Query(description="Only processes of this type.")
+]
+StateFilter: TypeAlias = Annotated[
+    Annotated[ProcessState, checked(_check_state)] | None,
+    Query(description="Only processes in this state."),
+]
+Limit: TypeAlias = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_PAGE), checked(_check_limit)],
+    Query(
+        description=f"How many processes a page has at most, 1 to {MAX_PAGE}. A page may be "
+        "shorter, even empty, and another follow all the same."
+    ),
+]
+Cursor: TypeAlias = Annotated[
+    str | None, Query(description="The cursor of the page before, to get the next one.")
+]
+AggregateType: TypeAlias = Annotated[
+    Name, Query(description="What kind of thing the process is about.")
+]
+AggregateIdToFind: TypeAlias = Annotated[
+    AggregateId, Query(description="Your own id of the thing, percent-encoded.")
+]
+
+IdempotencyKey: TypeAlias = Annotated[
+    Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), checked(_check_key)] | None,
+    Header(
+        alias="Idempotency-Key",
+        description=f"Text of 1 to {MAX_KEY_CHARACTERS} characters, the tenant's own. The same key "
+        "with the same request answers with the process that it started before; with another "
+        "request it is refused. Taken as it stands, quotes included.",
+    ),
+]
+IfMatch: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description='The version that the change is decided on, as it came in ETag: "7". On '
+        "another version nothing is changed, unless what is asked for is true already.",
+    ),
+]
+IfNoneMatch: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description='The version that you have, as it came in ETag: "7". If it is still that, the '
+        "answer is 304.",
+    ),
+]

@@ -1,0 +1,133 @@
+"""Errors as answers: RFC 9457 problem documents, and which status each class of error has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trellis_process import errors
+from trellis_process.errors import Conflict, InvalidInput, StoreError, TrellisError
+from trellis_process.http.preconditions import entity_tag
+from trellis_process.http.refusals import (
+    InvalidRequest,
+    MalformedRequest,
+    MethodNotAllowed,
+    PathNotFound,
+    UnsupportedMediaType,
+)
+from trellis_process.http.representation import process_as_json
+
+CONTENT_TYPE = "application/problem+json"
+INTERNAL_ERROR = "internal_error"
+RETRY_AFTER_SECONDS = 1  # the command has been retried for a while already
+
+#: Where a field of the library has another name in a request.
+_IN_A_REQUEST = {"idempotency_key": "Idempotency-Key"}
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """What all problems of one class of error have in common."""
+
+    status: int
+    #: A few words for people, the same for every problem with this code.
+    title: str
+
+
+#: The one place that says which status an error has. The nearest class on its line of descent
+#: counts, so a new error has a status before anybody thinks of one.
+KINDS: dict[type[Exception], ProblemKind] = {
+    MalformedRequest: ProblemKind(400, "The request cannot be read"),
+    UnsupportedMediaType: ProblemKind(415, "The body is not JSON"),
+    PathNotFound: ProblemKind(404, "There is nothing under this path"),
+    MethodNotAllowed: ProblemKind(405, "The path does not take this method"),
+    errors.InvalidInput: ProblemKind(422, "A field was refused"),
+    errors.TooLarge: ProblemKind(413, "Something is too large"),
+    errors.IdempotencyKeyReused: ProblemKind(422, "The key started another process"),
+    errors.NotFound: ProblemKind(404, "There is no such thing"),
+    errors.ProcessNotFound: ProblemKind(404, "There is no such process"),
+    errors.StepNotFound: ProblemKind(404, "There is no such step"),
+    errors.Conflict: ProblemKind(409, "The process has moved on"),
+    errors.ProcessFinished: ProblemKind(409, "The process is finished"),
+    errors.StepFinished: ProblemKind(409, "The step is finished"),
+    errors.StepNotStarted: ProblemKind(409, "The step was never started"),
+    errors.AttemptUnknown: ProblemKind(409, "There is no such attempt"),
+    errors.VersionMismatch: ProblemKind(412, "The process is at another version"),
+    errors.StoreError: ProblemKind(503, "The store does not answer"),
+    errors.Throttled: ProblemKind(503, "The store is overloaded"),
+    errors.LostRace: ProblemKind(503, "Others kept changing the process"),
+    errors.StoreUnavailable: ProblemKind(503, "The store cannot be reached"),
+    Exception: ProblemKind(500, "Something went wrong in the tracker"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The answer to a request that was refused or could not be carried out."""
+
+    status: int
+    headers: dict[str, str]
+    document: dict[str, Any]
+
+
+def code_of(error: Exception) -> str:
+    """The stable code of an error, also of one that nobody meant to raise."""
+    return error.code if isinstance(error, TrellisError) else INTERNAL_ERROR
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem document of an error, and the headers that go with it."""
+    kind = next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
+    document: dict[str, Any] = {
+        "type": f"urn:trellis:problem:{code_of(error)}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": _detail(error),
+        "code": code_of(error),
+    }
+    headers: dict[str, str] = {}
+    if isinstance(error, InvalidInput):
+        document["errors"] = [_field_error(refusal) for refusal in _refusals(error)]
+    elif isinstance(error, Conflict) and error.process is not None:
+        document["process"] = process_as_json(error.process)
+        headers["ETag"] = entity_tag(error.process.version)
+    elif isinstance(error, StoreError):
+        document["may_have_happened"] = error.may_have_happened
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    elif isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
+    return Problem(kind.status, headers, document)
+
+
+def _detail(error: Exception) -> str:
+    if not isinstance(error, TrellisError):
+        return "this is a fault of the tracker; it is on record"
+    if isinstance(error, StoreError):
+        # What a store says of itself is for the log.
+        return (
+            "try again in a moment: a command that was carried out is recognised and not carried "
+            "out twice; to start a process, send an Idempotency-Key for that"
+        )
+    if isinstance(error, errors.VersionMismatch) and error.process is not None:
+        return (
+            f"the process is at version {error.process.version}, which If-Match does not name; "
+            "read it and decide again"
+        )
+    if isinstance(error, InvalidInput):
+        first, *more = map(_field_error, _refusals(error))
+        text = "{field}: got {given}; {allowed}".format_map(first)
+        return f"{text}; {len(more)} more in errors" if more else text
+    return str(error)
+
+
+def _refusals(error: InvalidInput) -> Sequence[InvalidInput]:
+    return error.refusals if isinstance(error, InvalidRequest) else [error]
+
+
+def _field_error(refusal: InvalidInput) -> dict[str, str]:
+    return {
+        "field": _IN_A_REQUEST.get(refusal.field, refusal.field),
+        "given": refusal.given,
+        "allowed": refusal.allowed,
+    }

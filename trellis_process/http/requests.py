@@ -1,0 +1,189 @@
+"""What the bodies of requests look like: the models that Powertools validates them with.
+
+Limits and patterns stand here for the OpenAPI document; what decides, and words the refusal, are
+the domain's own checks, so that the library and the API refuse the same in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from trellis_process.domain.limits import (
+    MAX_AGGREGATE_ID_CHARACTERS,
+    MAX_ATTEMPT,
+    MAX_ERROR_CHARACTERS,
+    MAX_METADATA_BYTES,
+    MAX_NAME_CHARACTERS,
+    MAX_OUTPUT_BYTES,
+    MAX_REASON_CHARACTERS,
+    MAX_RETRIES,
+    MAX_STEPS,
+    MAX_TIMEOUT_MS,
+    NAME_PATTERN,
+    JsonValue,
+    check_aggregate_id,
+    check_json,
+    check_metadata,
+    check_name,
+    check_text,
+    check_timeout_ms,
+    check_whole_number,
+)
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import InvalidInput
+
+
+def checked(check: Callable[[str, object], Any]) -> BeforeValidator:
+    """Lets one of the domain's checks decide on a field, before pydantic looks at it."""
+
+    def validate(value: object) -> object:
+        try:
+            return check("", value)
+        except InvalidInput as refused:
+            # The error itself travels along, because it says what was given more shortly.
+            raise PydanticCustomError(
+                "refused", "{allowed}", {"allowed": refused.allowed, "refused": refused}
+            ) from refused
+
+    return BeforeValidator(validate)
+
+
+def _whole_number(least: int, most: int) -> BeforeValidator:
+    return checked(partial(check_whole_number, least=least, most=most))
+
+
+def _text(at_most: int) -> BeforeValidator:
+    return checked(partial(check_text, at_most=at_most))
+
+
+Name: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=NAME_PATTERN),
+    checked(check_name),
+]
+AggregateId: TypeAlias = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_AGGREGATE_ID_CHARACTERS),
+    checked(check_aggregate_id),
+]
+TimeoutMs: TypeAlias = Annotated[int, Field(ge=1, le=MAX_TIMEOUT_MS), checked(check_timeout_ms)]
+Attempt: TypeAlias = Annotated[int, Field(ge=1, le=MAX_ATTEMPT), _whole_number(1, MAX_ATTEMPT)]
+ReasonText: TypeAlias = Annotated[
+    str, Field(max_length=MAX_REASON_CHARACTERS), _text(MAX_REASON_CHARACTERS)
+]
+
+
+class Request(BaseModel):
+    """What every body has in common: no unknown fields, and no type taken for another."""
+
+    # Built on first use, so that a cold start pays for the route that it is for.
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+
+class Command(Request):
+    """What the body of every command may say."""
+
+    reason: ReasonText | None = Field(
+        None,
+        description="Why, in words for people; travels along in the events of the change. "
+        f"At most {MAX_REASON_CHARACTERS} characters.",
+    )
+
+
+class StepReport(Command):
+    """What the body of every report on a step may say."""
+
+    attempt: Attempt | None = Field(
+        None,
+        description="The attempt that the report is about; the first is 1. Left out, it is about "
+        "the current attempt.",
+    )
+
+
+class StepToStart(Request):
+    """A step of a process that is to be started."""
+
+    name: Name = Field(
+        description="What the step is called, once in the process: 1 to "
+        f"{MAX_NAME_CHARACTERS} of A-Z a-z 0-9 . _ : -, beginning with a letter or digit."
+    )
+    timeout_ms: TimeoutMs | None = Field(
+        None,
+        description="How long one attempt may take, in milliseconds, at most a year. Left out, as "
+        "long as it likes.",
+    )
+    retries_permitted: Annotated[
+        int, Field(ge=0, le=MAX_RETRIES), _whole_number(0, MAX_RETRIES)
+    ] = Field(
+        0, description="Retries after the first attempt: N retries are N + 1 attempts in all."
+    )
+
+    def as_step(self) -> ProcessStep:
+        """The step that this asks for."""
+        return ProcessStep(
+            name=self.name, timeout_ms=self.timeout_ms, retries_permitted=self.retries_permitted
+        )
+
+
+class StartProcess(Command):
+    """A process to start."""
+
+    process_type: Name = Field(description="What kind of process it is, in your words.")
+    aggregate_type: Name = Field(description="What kind of thing it is about: Referral, Order.")
+    aggregate_id: AggregateId = Field(
+        description="Your own id of the thing that it is about: 1 to "
+        f"{MAX_AGGREGATE_ID_CHARACTERS} printable characters, without space at either end."
+    )
+    steps: list[StepToStart] = Field(
+        min_length=1,
+        max_length=MAX_STEPS,
+        description=f"The steps that it consists of, 1 to {MAX_STEPS}, each with its own name.",
+    )
+    metadata: Annotated[dict[str, JsonValue], checked(check_metadata)] | None = Field(
+        None,
+        description="What you want to keep with the process: a JSON object of at most "
+        f"{MAX_METADATA_BYTES} bytes.",
+    )
+    timeout_ms: TimeoutMs | None = Field(
+        None,
+        description="How long the whole process may take, in milliseconds, at most a year. Left "
+        "out, as long as it likes.",
+    )
+    auto_start_steps: bool = Field(
+        False, description="Whether the first attempt at every step begins with the process."
+    )
+
+
+class CancelProcess(Command):
+    """A process to call off."""
+
+
+class StartStep(StepReport):
+    """An attempt to begin. Naming the attempt makes a late repeat harmless."""
+
+
+class CompleteStep(StepReport):
+    """A step that is done."""
+
+    output: Annotated[JsonValue, checked(partial(check_json, at_most=MAX_OUTPUT_BYTES))] = Field(
+        None,
+        description=f"What the step resulted in: any JSON of at most {MAX_OUTPUT_BYTES} bytes. "
+        "Store more elsewhere and pass a reference.",
+    )
+
+
+class FailStep(StepReport):
+    """A step that failed for good."""
+
+    error: Annotated[str, Field(max_length=MAX_ERROR_CHARACTERS), _text(MAX_ERROR_CHARACTERS)] = (
+        Field(description=f"Why it failed: text of at most {MAX_ERROR_CHARACTERS} characters.")
+    )
+
+
+class Heartbeat(StepReport):
+    """An attempt that is alive: its time limit counts anew from now."""

@@ -1,0 +1,254 @@
+"""The routes: what each path and method asks of the service."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path as File
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from trellis_process.application.process_service import MAX_PAGE, ProcessService
+from trellis_process.domain.process import ProcessKey
+from trellis_process.errors import NotFound
+from trellis_process.http.answers import (
+    JSON,
+    found_answer,
+    page_answer,
+    process_answer,
+    started_answer,
+    unchanged_answer,
+)
+from trellis_process.http.parameters import (
+    AggregateIdToFind,
+    AggregateType,
+    Cursor,
+    IdempotencyKey,
+    IfMatch,
+    IfNoneMatch,
+    Limit,
+    ProcessId,
+    ProcessTypeFilter,
+    StateFilter,
+    StepName,
+    TenantId,
+)
+from trellis_process.http.preconditions import expected_version, is_unchanged
+from trellis_process.http.requests import (
+    CancelProcess,
+    CompleteStep,
+    FailStep,
+    Heartbeat,
+    StartProcess,
+    StartStep,
+)
+from trellis_process.http.router import Router
+
+PROCESSES = "/tenants/<tenant_id>/processes"
+PROCESS = f"{PROCESSES}/<process_id>"
+STEP = f"{PROCESS}/steps/<step_name>"
+
+
+def add_routes(router: Router, service: ProcessService) -> None:
+    """Gives a router every route of the API, each of which asks the service for one thing."""
+    add_process_routes(router, service)
+    add_step_routes(router, service)
+
+    @router.get(
+        "/openapi.json",
+        operation_id="get_openapi",
+        summary="Get this document",
+        tags=["about"],
+    )
+    def get_openapi() -> Response[str]:
+        return Response(200, JSON, openapi_text())
+
+
+def add_process_routes(router: Router, service: ProcessService) -> None:
+    """The routes that start, find and cancel processes."""
+
+    @router.post(
+        PROCESSES, operation_id="start_process", summary="Start a process", tags=["processes"]
+    )
+    def start_process(
+        tenant_id: TenantId,
+        body: Annotated[StartProcess, Body()],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[str]:
+        process = service.start_process(
+            tenant_id=tenant_id,
+            process_type=body.process_type,
+            aggregate_type=body.aggregate_type,
+            aggregate_id=body.aggregate_id,
+            steps=[step.as_step() for step in body.steps],
+            metadata=body.metadata,
+            timeout_ms=body.timeout_ms,
+            auto_start_steps=body.auto_start_steps,
+            idempotency_key=idempotency_key,
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return started_answer(process)
+
+    @router.get(
+        PROCESSES, operation_id="list_processes", summary="List processes", tags=["processes"]
+    )
+    def list_processes(
+        tenant_id: TenantId,
+        process_type: ProcessTypeFilter = None,
+        state: StateFilter = None,
+        limit: Limit = MAX_PAGE,
+        cursor: Cursor = None,
+    ) -> Response[str]:
+        router.asked.refuse_unknown_parameters("process_type", "state", "limit", "cursor")
+        return page_answer(
+            lambda most: service.list_processes(
+                tenant_id, process_type=process_type, state=state, limit=most, cursor=cursor
+            ),
+            limit,
+        )
+
+    # Before the route of a single process, whose path would take this one's too.
+    @router.get(
+        f"{PROCESSES}/by-aggregate",
+        operation_id="find_process",
+        summary="Find the newest process about an aggregate",
+        tags=["processes"],
+    )
+    def find_process(
+        tenant_id: TenantId, aggregate_type: AggregateType, aggregate_id: AggregateIdToFind
+    ) -> Response[str]:
+        router.asked.refuse_unknown_parameters("aggregate_type", "aggregate_id")
+        process = service.find_process(tenant_id, aggregate_type, aggregate_id)
+        if process is None:
+            raise NotFound("no process about this aggregate in this tenant")
+        return found_answer(process)
+
+    @router.get(PROCESS, operation_id="get_process", summary="Get a process", tags=["processes"])
+    def get_process(
+        tenant_id: TenantId, process_id: ProcessId, if_none_match: IfNoneMatch = None
+    ) -> Response[str]:
+        process = service.get_process(tenant_id, process_id)
+        if is_unchanged(if_none_match, process.version):
+            return unchanged_answer(process)
+        return process_answer(process)
+
+    @router.post(
+        f"{PROCESS}/cancel",
+        operation_id="cancel_process",
+        summary="Cancel a process",
+        tags=["processes"],
+    )
+    def cancel_process(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        body: Annotated[CancelProcess, Body(default_factory=CancelProcess)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.cancel_process(
+            ProcessKey(tenant_id, process_id),
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+
+def add_step_routes(router: Router, service: ProcessService) -> None:
+    """The routes that take reports on steps."""
+
+    @router.post(
+        f"{STEP}/start", operation_id="start_step", summary="Start an attempt", tags=["steps"]
+    )
+    def start_step(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[StartStep, Body(default_factory=StartStep)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.start_step(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            attempt=body.attempt,
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{STEP}/complete", operation_id="complete_step", summary="Complete a step", tags=["steps"]
+    )
+    def complete_step(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[CompleteStep, Body(default_factory=CompleteStep)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.complete_step(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            body.output,
+            attempt=body.attempt,
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(f"{STEP}/fail", operation_id="fail_step", summary="Fail a step", tags=["steps"])
+    def fail_step(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[FailStep, Body()],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.fail_step(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            body.error,
+            attempt=body.attempt,
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{STEP}/heartbeat",
+        operation_id="heartbeat",
+        summary="Say that an attempt is alive",
+        tags=["steps"],
+    )
+    def heartbeat(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[Heartbeat, Body(default_factory=Heartbeat)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.heartbeat(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            attempt=body.attempt,
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+
+@cache
+def openapi_text() -> str:
+    """The OpenAPI document, as it is kept beside this file."""
+    return File(__file__).with_name("openapi.json").read_text(encoding="utf-8")
+
+
+def _expected(
+    service: ProcessService, tenant_id: str, process_id: str, if_match: str | None
+) -> int | None:
+    return expected_version(if_match, lambda: service.get_process(tenant_id, process_id).version)
