@@ -4,8 +4,27 @@
 ``trellis-process[dynamodb]``.
 """
 
-from trellis_process.dynamodb.process_repository import DynamoDBProcessRepository
-from trellis_process.dynamodb.step_tracker_repository import DynamoDBStepTrackerRepository
-from trellis_process.dynamodb.table import Table
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trellis_process.dynamodb.process_repository import DynamoDBProcessRepository
+    from trellis_process.dynamodb.step_tracker_repository import DynamoDBStepTrackerRepository
+    from trellis_process.dynamodb.table import Table
 
 __all__ = ["DynamoDBProcessRepository", "DynamoDBStepTrackerRepository", "Table"]
+
+_HOMES = {
+    "DynamoDBProcessRepository": "process_repository",
+    "DynamoDBStepTrackerRepository": "step_tracker_repository",
+    "Table": "table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for, because who only reads the stream needs no pynamodb."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

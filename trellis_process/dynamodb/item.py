@@ -15,7 +15,7 @@ from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.time import from_ms, to_ms
 from trellis_process.dynamodb import schema
-from trellis_process.dynamodb.table import Item
+from trellis_process.dynamodb.schema import Item
 
 STATE_LETTERS = {
     StepState.IN_PROGRESS: "i",

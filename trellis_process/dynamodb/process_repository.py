@@ -14,8 +14,9 @@ from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.item import from_item, to_item
+from trellis_process.dynamodb.schema import Item
 from trellis_process.dynamodb.size import check_size
-from trellis_process.dynamodb.table import BATCH, ConditionFailed, Item, Table, batches
+from trellis_process.dynamodb.table import BATCH, ConditionFailed, Table, batches
 
 MAX_LOOKED_AT = 1_000  # for one page; where few match, it comes short and the next goes on
 

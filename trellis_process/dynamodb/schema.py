@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Any, TypeAlias
 
 from trellis_process.application.paging import position
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState
 from trellis_process.domain.time import to_ms
+
+Item: TypeAlias = dict[str, dict[str, Any]]
+"""An item as DynamoDB's wire format has it: ``{"pk": {"S": "…"}, …}``."""
 
 HASH_KEY = "pk"
 RANGE_KEY = "sk"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trellis_process.domain.process import Process
-from trellis_process.dynamodb.table import Item
+from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import TooLarge
 
 ITEM_LIMIT = 400 * 1024  # DynamoDB's own

@@ -15,7 +15,8 @@ from trellis_process.domain.time import from_ms, to_ms
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.item import from_item
 from trellis_process.dynamodb.process_repository import DynamoDBProcessRepository
-from trellis_process.dynamodb.table import Item, Table, batches
+from trellis_process.dynamodb.schema import Item
+from trellis_process.dynamodb.table import Table, batches
 
 
 class DynamoDBStepTrackerRepository:

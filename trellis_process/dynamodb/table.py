@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
-from typing import Any, TypeAlias
 
 from pynamodb.connection import TableConnection
 from pynamodb.connection.base import MetaTable
@@ -17,10 +16,8 @@ from pynamodb.expressions.operand import Path
 
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.failures import is_condition_failed, store_error
+from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import Throttled
-
-Item: TypeAlias = dict[str, dict[str, Any]]
-"""An item as DynamoDB's wire format has it: ``{"pk": {"S": "…"}, …}``."""
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 5.0  # a single-item request takes milliseconds
