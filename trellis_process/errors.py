@@ -166,9 +166,13 @@ class Throttled(StoreError):
 
 
 class LostRace(StoreError):
-    """Others changed the process before each of our tries. Nothing was written."""
+    """Others changed the process before each of our tries. Nothing was written.
+
+    ``process`` is the process as it was found the last time.
+    """
 
     code = "lost_race"
+    process: Process | None = None
 
 
 class StoreUnavailable(StoreError):
@@ -184,9 +188,20 @@ class StoreUnavailable(StoreError):
 SHOWN_CHARACTERS = 80  # enough to recognise a value, too few to flood a log
 
 
+class Described(str):
+    """What was given, in words of ours because its own would be too long: ``17 MB of JSON``."""
+
+    __slots__ = ()
+
+
 def shown(value: object) -> str:
     """A value as an error text may carry it: short, and safe to encode."""
-    text = repr(value)
+    if isinstance(value, Described):
+        return str(value)
+    try:
+        text = repr(value)
+    except Exception:  # nested without end, or an integer longer than Python prints
+        text = f"a value of type {type(value).__name__}"
     if len(text) > SHOWN_CHARACTERS:
         text = text[:SHOWN_CHARACTERS] + "…"
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

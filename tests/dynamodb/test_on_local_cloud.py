@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -22,12 +21,11 @@ WRITERS = 16
 
 
 @pytest.fixture
-def _cloud(local_cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _cloud(local_cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """The local cloud in place of moto."""
     for name, value in local_cloud.client_environment().items():
         monkeypatch.setenv(name, value)
     local_cloud.reset()
-    yield
 
 
 @pytest.fixture

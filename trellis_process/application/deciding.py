@@ -67,7 +67,9 @@ def decide_and_save(
         else:
             process.saved()
             return process
-    raise LostRace(
+    lost = LostRace(
         f"process {process.process_id!r} was changed by others before each of {MAX_TRIES} tries; "
         "nothing was written, try again"
     )
+    lost.process = process
+    raise lost

@@ -24,7 +24,13 @@ from trellis_process.domain.limits import (
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState
 from trellis_process.domain.step import ProcessStep
-from trellis_process.errors import Conflict, IdempotencyKeyReused, ProcessNotFound
+from trellis_process.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    InvalidInput,
+    LostRace,
+    ProcessNotFound,
+)
 
 MAX_PAGE = 100  # as many items as one read of a batch takes
 
@@ -123,7 +129,8 @@ class ProcessService:
     ) -> Process:
         """Begins an attempt at a step; a failed step is tried again and its process reopened."""
         loaded = self._load(process)
-        attempt = attempt or loaded.step(step_name).attempt_to_start
+        if attempt is None:
+            attempt = loaded.step(step_name).attempt_to_start
         return self._change(
             process,
             loaded,
@@ -167,7 +174,8 @@ class ProcessService:
     ) -> Process:
         """Ends a step without success, and with it the process."""
         loaded = self._load(process)
-        attempt = attempt or loaded.step(step_name).current_attempt
+        if attempt is None:
+            attempt = loaded.step(step_name).current_attempt
         return self._change(
             process,
             loaded,
@@ -189,7 +197,8 @@ class ProcessService:
     ) -> Process:
         """Says that an attempt is alive: its time limit counts anew from now."""
         loaded = self._load(process)
-        attempt = attempt or loaded.step(step_name).current_attempt
+        if attempt is None:
+            attempt = loaded.step(step_name).current_attempt
         return self._change(
             process,
             loaded,
@@ -245,7 +254,7 @@ class ProcessService:
         return self._processes.page(
             check_name("tenant_id", tenant_id),
             process_type=None if process_type is None else check_name("process_type", process_type),
-            state=None if state is None else ProcessState(state),
+            state=None if state is None else _check_state(state),
             limit=check_whole_number("limit", limit, 1, MAX_PAGE),
             cursor=cursor,
         )
@@ -253,7 +262,10 @@ class ProcessService:
     def _load(self, process: Process | ProcessKey) -> Process:
         check_name("tenant_id", process.tenant_id)
         check_name("process_id", process.process_id)
-        return load(self._processes, ProcessKey(process.tenant_id, process.process_id))
+        loaded = load(self._processes, ProcessKey(process.tenant_id, process.process_id))
+        if isinstance(process, Process):
+            process.become(loaded)  # true also where the command is refused
+        return loaded
 
     def _change(
         self,
@@ -270,9 +282,9 @@ class ProcessService:
                 expected_version=expected_version,
                 pause=self._pause,
             )
-        except Conflict as conflict:
-            if isinstance(asked, Process) and conflict.process is not None:
-                asked.become(conflict.process)
+        except (Conflict, LostRace) as refusal:
+            if isinstance(asked, Process) and refusal.process is not None:
+                asked.become(refusal.process)
             raise
         if isinstance(asked, Process):
             asked.become(changed)
@@ -294,3 +306,11 @@ class ProcessService:
             f"it started process {current.process_id!r} with another request; "
             "allowed is the same request, or a key not used before",
         )
+
+
+def _check_state(state: str) -> ProcessState:
+    try:
+        return ProcessState(state)
+    except ValueError:
+        allowed = ", ".join(ProcessState)
+        raise InvalidInput("state", state, f"allowed is one of {allowed}") from None

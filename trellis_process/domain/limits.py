@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from trellis_process.errors import InvalidInput, TooLarge
+from trellis_process.errors import Described, InvalidInput, TooLarge
 
 JsonValue: TypeAlias = Any
 """None, a bool, a number, a string, or lists and string-keyed dicts of these."""
@@ -32,7 +32,7 @@ _NAME_ALLOWED = (
     f"allowed are 1 to {MAX_NAME_CHARACTERS} of the characters A-Z a-z 0-9 . _ : -, "
     "beginning with a letter or digit"
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TEXT_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # a stack trace has lines and tabs
 
 
@@ -115,7 +115,7 @@ def check_json(field: str, value: JsonValue, at_most: int) -> JsonValue:
     if size > at_most:
         raise TooLarge(
             field,
-            f"{size} bytes of JSON",
+            Described(f"{size} bytes of JSON"),
             f"allowed are {at_most}; store it elsewhere and pass a reference",
         )
     return json.loads(encoded)
@@ -133,9 +133,9 @@ def _check_text(field: str, value: object, at_most: int, allowed: str) -> str:
 
 def _check_json_shape(field: str, value: JsonValue, depth: int) -> None:
     """Refuses what json.dumps would take and change, or recurse on without end."""
-    if depth > MAX_JSON_DEPTH:
+    if depth >= MAX_JSON_DEPTH and isinstance(value, dict | list | tuple):
         raise InvalidInput(
-            field, "deeper nesting", f"allowed are {MAX_JSON_DEPTH} levels of nesting"
+            field, Described("deeper nesting"), f"allowed are {MAX_JSON_DEPTH} levels of nesting"
         )
     if isinstance(value, dict):
         for key, member in value.items():
@@ -147,5 +147,7 @@ def _check_json_shape(field: str, value: JsonValue, depth: int) -> None:
             _check_json_shape(field, member, depth + 1)
     elif isinstance(value, int) and abs(value) >= 10**MAX_INTEGER_DIGITS:
         raise InvalidInput(
-            field, "a longer integer", f"allowed are integers of {MAX_INTEGER_DIGITS} digits"
+            field,
+            Described("a longer integer"),
+            f"allowed are integers of {MAX_INTEGER_DIGITS} digits",
         )

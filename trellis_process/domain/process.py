@@ -196,13 +196,13 @@ class Process:
         attempt does not follow.
         """
         step = self.step(name)
-        if step.attempt_to_start > step.attempt and attempt in (None, step.attempt_to_start):
+        step.check_attempt(attempt, latest=step.attempt_to_start)
+        if step.is_startable and attempt in (None, step.attempt_to_start):
             with Change(self, now, actor, reason) as change:
                 if step.state is StepState.FAILED:
                     change.reopen()
                 change.start_attempt(step)
             return self.tracker(name)
-        step.check_attempt(attempt)
         self._refuse_if_finished(step, "start the step")
         return self.tracker(name)
 

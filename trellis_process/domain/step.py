@@ -17,7 +17,7 @@ from trellis_process.domain.limits import (
     check_whole_number,
 )
 from trellis_process.domain.states import STEP_MOVES, StepState
-from trellis_process.errors import AttemptUnknown, InvalidInput
+from trellis_process.errors import AttemptUnknown, Described, InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +74,17 @@ class ProcessStep:
         """Whether the step still takes reports."""
         return not self.state.is_final
 
-    def check_attempt(self, attempt: int | None) -> None:
-        """Raises AttemptUnknown where a report names an attempt that was never started.
+    def check_attempt(self, attempt: int | None, *, latest: int | None = None) -> None:
+        """Raises AttemptUnknown where an attempt is named that comes after the latest possible.
 
+        That is the current one unless given: reports are about attempts that were started.
         None stands for the current attempt, whichever that is.
         """
         if attempt is None:
             return
         check_whole_number("attempt", attempt, 1, MAX_ATTEMPT)
         # A step reported on without having been started is at its first attempt.
-        if attempt > self.current_attempt:
+        if attempt > (latest or self.current_attempt):
             raise AttemptUnknown(self.name, attempt, self.attempt)
 
     @property
@@ -93,9 +94,13 @@ class ProcessStep:
 
     @property
     def attempt_to_start(self) -> int:
-        """The attempt that starting the step now is about: the next one, or that under way."""
-        is_startable = self.state in (StepState.PENDING, StepState.FAILED)
-        return self.attempt + 1 if is_startable else self.attempt
+        """The attempt that starting the step now is about: the next one, or the current one."""
+        return self.attempt + 1 if self.is_startable else self.current_attempt
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether starting the step now begins an attempt."""
+        return self.state in (StepState.PENDING, StepState.FAILED)
 
     def is_older(self, attempt: int | None) -> bool:
         """Whether a report names an attempt that a later one has replaced."""
@@ -163,7 +168,9 @@ def steps_by_name(steps: Iterable[ProcessStep]) -> dict[str, ProcessStep]:
     """
     listed = list(steps)
     if not 1 <= len(listed) <= MAX_STEPS:
-        raise InvalidInput("steps", f"{len(listed)} steps", f"allowed are 1 to {MAX_STEPS} steps")
+        raise InvalidInput(
+            "steps", Described(f"{len(listed)} steps"), f"allowed are 1 to {MAX_STEPS} steps"
+        )
     named: dict[str, ProcessStep] = {}
     for position, step in enumerate(listed):
         if not isinstance(step, ProcessStep):

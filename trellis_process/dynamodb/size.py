@@ -6,7 +6,7 @@ from typing import Any
 
 from trellis_process.domain.process import Process
 from trellis_process.dynamodb.schema import Item
-from trellis_process.errors import TooLarge
+from trellis_process.errors import Described, TooLarge
 
 ITEM_LIMIT = 400 * 1024  # DynamoDB's own
 MARGIN = 16 * 1024  # kept free, so that the reports that end a process still find room
@@ -29,7 +29,9 @@ def check_size(item: Item, process: Process) -> None:
     largest = sorted(parts, key=lambda name: parts[name], reverse=True)[:3]
     raise TooLarge(
         largest[0],
-        f"a process of {size} bytes, with " + ", ".join(f"{n} {parts[n]}" for n in largest),
+        Described(
+            f"a process of {size} bytes, of which " + ", ".join(f"{n}: {parts[n]}" for n in largest)
+        ),
         f"allowed are {MAX_ITEM_BYTES} for process {process.process_id!r} as a whole; "
         "store large outputs elsewhere and report a reference",
     )

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from trellis_process.domain.limits import MAX_STEPS
-from trellis_process.errors import InvalidInput
+from trellis_process.errors import Described, InvalidInput
 from trellis_process.http.refusals import InvalidRequest
 
 MAX_REFUSALS = 100  # enough to mend a request by
@@ -41,18 +41,13 @@ def _refusal(reported: Mapping[str, Any], body: type[BaseModel] | None) -> Inval
         return refused
     given = reported["input"]
     if reported["type"] == "missing":
-        return _said(InvalidInput(field, given, "it is required"), "nothing")
+        return InvalidInput(field, Described("nothing"), "it is required")
     if reported["type"] == "extra_forbidden":
         known = ", ".join(_known_fields(body, path[:-1]))
         return InvalidInput(field, given, f"there is no such field; allowed are {known}")
-    refusal = InvalidInput(field, given, _ALLOWED.get(reported["type"], reported["msg"]))
-    return _said(refusal, f"{len(given)} members") if isinstance(given, list | dict) else refusal
-
-
-def _said(refusal: InvalidInput, given: str) -> InvalidInput:
-    """The same, with what was given in words rather than as a value."""
-    refusal.given = given
-    return refusal
+    if isinstance(given, list | dict):
+        given = Described(f"{len(given)} members")
+    return InvalidInput(field, given, _ALLOWED.get(reported["type"], reported["msg"]))
 
 
 def field_path(path: Iterable[str | int]) -> str:

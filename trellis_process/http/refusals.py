@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from trellis_process.errors import InvalidInput, TrellisError
+from trellis_process.errors import Described, InvalidInput, TrellisError
 
 
 class MalformedRequest(TrellisError):
@@ -54,4 +54,6 @@ class InvalidRequest(InvalidInput):
 
     def __init__(self, refusals: Sequence[InvalidInput]) -> None:
         self.refusals = refusals
-        super().__init__("body", f"{len(refusals)} fields that are not allowed", "see each")
+        super().__init__(
+            "body", Described(f"{len(refusals)} fields that are not allowed"), "see each"
+        )

@@ -1,0 +1,88 @@
+"""How a process is kept: versions, and copies that share nothing."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from trellis_process import Process
+from trellis_process.domain.time import from_ms, to_ms, to_text
+from trellis_process.testing import START, a_process, a_step
+
+
+def a_process_full_of_containers() -> Process:
+    process = a_process(
+        a_step("pay"), a_step("send"), a_step("file"), a_step("wait"), metadata={"tags": [{}]}
+    )
+    process.complete_step("pay", {"lines": [1]}, now=START)
+    process.complete_step("send", {}, now=START)
+    process.complete_step("file", [], now=START)
+    return process
+
+
+def spoil(process: Process) -> None:
+    process.metadata["tags"][0]["spoiled"] = True
+    process.metadata["spoiled"] = True
+    process.steps["pay"].output["lines"].append("spoiled")
+    process.steps["send"].output["spoiled"] = True
+    process.steps["file"].output.append("spoiled")
+    del process.steps["wait"]
+
+
+def test_a_saved_process_is_one_version_on_with_nothing_left_to_save():
+    process = a_process()
+
+    process.saved()
+
+    assert (process.version, process.has_changed) == (1, False)
+    assert [event.type for event in process.events] == ["ProcessStarted"]
+
+
+def test_a_copy_is_equal():
+    process = a_process_full_of_containers()
+
+    assert process.copy() == process
+    assert list(process.copy().steps) == list(process.steps)
+
+
+@pytest.mark.parametrize("spoiled", ["copy", "original"])
+def test_a_copy_shares_nothing_that_can_be_changed(spoiled):
+    process = a_process_full_of_containers()
+    copy = process.copy()
+    before = deepcopy(process)
+
+    spoil(copy if spoiled == "copy" else process)
+
+    assert (process if spoiled == "copy" else copy) == before
+
+
+def test_a_command_on_a_copy_leaves_the_original():
+    process = a_process_full_of_containers()
+    before = deepcopy(process)
+
+    process.copy().complete_step("wait", now=START)
+
+    assert process == before
+
+
+def test_becoming_another_is_being_equal_and_sharing_nothing():
+    process, other = a_process(), a_process_full_of_containers()
+    other.saved()
+    before = deepcopy(other)
+
+    process.become(other)
+    assert process == other
+    spoil(process)
+
+    assert other == before
+
+
+def test_a_moment_survives_its_way_through_milliseconds():
+    assert from_ms(to_ms(START)) == START
+    assert to_ms(from_ms(1_767_258_000_001)) == 1_767_258_000_001
+
+
+def test_a_moment_reads_as_iso_8601_with_milliseconds():
+    assert to_text(START) == "2026-01-01T09:00:00.000Z"
+    assert to_text(None) is None

@@ -1,0 +1,38 @@
+"""For tests of programs that use Trellis, and of stores made for it.
+
+``ManualClock`` is moved by hand; ``a_process`` and ``a_step`` build what a test is about;
+``trellis_process.testing.fixtures`` holds pytest fixtures. A store of one's own is sound when it
+passes ``ProcessRepositoryContract`` and ``StepTrackerRepositoryContract``. Needs the extra
+``trellis-process[testing]``.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "trellis_process.testing.store_contract",
+    "trellis_process.testing.round_trip_contract",
+    "trellis_process.testing.finding_contract",
+    "trellis_process.testing.listing_contract",
+    "trellis_process.testing.process_repository_contract",
+    "trellis_process.testing.step_tracker_repository_contract",
+)
+
+# Below the lines above, so that a failing contract shows what was compared.
+from trellis_process.testing.builders import a_process, a_step, a_stored_process  # noqa: E402
+from trellis_process.testing.clock import START, ManualClock  # noqa: E402
+from trellis_process.testing.process_repository_contract import (  # noqa: E402
+    ProcessRepositoryContract,
+)
+from trellis_process.testing.step_tracker_repository_contract import (  # noqa: E402
+    StepTrackerRepositoryContract,
+)
+
+__all__ = [
+    "START",
+    "ManualClock",
+    "ProcessRepositoryContract",
+    "StepTrackerRepositoryContract",
+    "a_process",
+    "a_step",
+    "a_stored_process",
+]

@@ -1,0 +1,297 @@
+"""What every store gives back as it was given."""
+# ruff: noqa: D102 - a test's name is its documentation
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from trellis_process.application.repositories import ProcessRepository
+from trellis_process.domain.process import Process
+from trellis_process.testing.builders import a_process, a_step
+from trellis_process.testing.clock import START
+from trellis_process.testing.store_contract import (
+    StoreContract,
+    added,
+    as_json,
+    saved,
+    stored,
+)
+
+#: JSON that stores are known to change on the way.
+ODD_VALUES: dict[str, Any] = {
+    "none": None,
+    "false": False,
+    "true": True,
+    "zero": 0,
+    "float zero": 0.0,
+    "negative zero": -0.0,
+    "one": 1,
+    "float one": 1.0,
+    "tenth": 0.1,
+    "tiny float": 1e-300,
+    "smallest float": 5e-324,
+    "largest float": 1.7976931348623157e308,
+    "seventeen digits": 0.30000000000000004,
+    "negative": -7,
+    "beyond 2**53": 2**53 + 1,
+    "beyond 38 digits": 10**40 + 1,
+    "three hundred digits": 10**300 + 1,
+    "negative big": -(10**100) - 1,
+    "empty text": "",
+    "spaces": "  ",
+    "control characters": "a\x00b\x01\x1f\x7f\n\r\t",
+    "quotes": 'say "no" \\ \'yes\' {"$": 1}',
+    "unicode": "Grüße, 世界, שלום, 🧾, e\u0301",
+    "separators": "a\u2028b\u2029c\ufeff",
+    "beyond the basic plane": "\U0010ffff",
+    "number as text": "1.0",
+    "date as text": "2026-01-01T00:00:00+00:00",
+    "empty list": [],
+    "empty object": {},
+    "list of empties": [[], {}, "", None, 0, False],
+    "mixed list": [1, 1.0, True, "1", None],
+    "nested": {"a": {"b": [{"c": [[], {"d": None}]}]}},
+    "odd keys": {"": 1, " ": 2, "a.b": 3, "a#b": 4, "\x00": 5, "ü": 6, "#n": 7, ":v": 8, "S": "x"},
+}
+DEEP: Any = 1
+for _ in range(31):
+    DEEP = [DEEP]
+ODD_VALUES["deep"] = DEEP
+
+
+class RoundTripContract(StoreContract):
+    """Every field of a process and its steps comes back as it was given."""
+
+    def test_a_new_process_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(
+            processes,
+            a_step("reserve", timeout_ms=30_000, retries_permitted=3),
+            a_step("pay"),
+            tenant_id=tenant_id,
+            process_id="A.b_c:d-9",
+            process_type="Order.Placed",
+            aggregate_type="Shop:Order",
+            aggregate_id="order 1/2#3",
+            metadata={"channel": "web"},
+            timeout_ms=3_600_000,
+        )
+
+        assert stored(processes, process) == process
+
+    def test_a_process_with_nothing_but_a_step_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(processes, tenant_id=tenant_id)
+
+        found = stored(processes, process)
+
+        assert found == process
+        assert (found.metadata, found.timeout_ms, found.due_at) == ({}, None, None)
+        assert (found.reason, found.wake_up_at, found.start_fingerprint) == (None, None, None)
+
+    def test_steps_keep_their_order(self, processes: ProcessRepository, tenant_id: str) -> None:
+        names = ["zebra", "apple", "Mango", "10", "9", "a-b", "a.b"]
+        process = added(processes, *map(a_step, names), tenant_id=tenant_id)
+        process.complete_step("apple", now=START)
+        saved(processes, process)
+
+        assert list(stored(processes, process).steps) == names
+
+    def test_every_state_of_a_step_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = a_process(
+            a_step("failed", timeout_ms=5_000, retries_permitted=1),
+            a_step("completed", timeout_ms=7_000),
+            a_step("given_up", timeout_ms=9_000, retries_permitted=2),
+            a_step("untouched"),
+            tenant_id=tenant_id,
+        )
+        process.start_step("failed", now=START, actor="clerk")
+        process.start_step("given_up", now=START, actor="robot")
+        process.complete_step("completed", {"receipt": 7}, now=START, actor="bank")
+        processes.add(process)
+        process.saved()
+        assert stored(processes, process) == process
+
+        process.fail_step("failed", "no\nstock ü", now=START + timedelta(seconds=1), actor="ü")
+        saved(processes, process)
+        assert stored(processes, process) == process
+
+        process.start_step("failed", now=START + timedelta(seconds=2), reason="stock is back")
+        saved(processes, process)
+        assert stored(processes, process) == process
+
+    def test_a_timed_out_attempt_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = a_process(a_step(timeout_ms=1, retries_permitted=1), tenant_id=tenant_id)
+        process.start_step("pay", now=START)
+        processes.add(process)
+        process.saved()
+        for seconds in (1, 2):
+            late = START + timedelta(seconds=seconds)
+            process.time_out(process.due_trackers(late), now=late)
+            saved(processes, process)
+
+            assert stored(processes, process) == process
+
+    def test_an_ended_process_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        completed, cancelled, overdue = (
+            added(processes, process_id=each, tenant_id=tenant_id, timeout_ms=1_000)
+            for each in ("completed", "cancelled", "overdue")
+        )
+        late = START + timedelta(seconds=1)
+        completed.complete_step("pay", now=late)
+        cancelled.cancel(now=late, actor="ann", reason="the customer changed her mind")
+        overdue.time_out(overdue.trackers(), now=late)
+
+        for process in (completed, cancelled, overdue):
+            saved(processes, process)
+            assert stored(processes, process) == process
+
+    def test_times_are_kept_to_the_millisecond_and_in_utc(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        moment = START + timedelta(milliseconds=1)
+        process = added(
+            processes,
+            a_step(timeout_ms=366 * 24 * 3_600_000),
+            tenant_id=tenant_id,
+            now=moment,
+            auto_start_steps=True,
+            timeout_ms=3,
+        )
+
+        found = stored(processes, process)
+
+        assert found.started_at == moment
+        assert found.steps["pay"].due_at == moment + timedelta(days=366)
+        assert found.due_at == moment + timedelta(milliseconds=3)
+        assert found.started_at.utcoffset() == timedelta(0)
+
+    @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES.keys())
+    def test_an_output_comes_back_as_it_was(
+        self, processes: ProcessRepository, tenant_id: str, value: object
+    ) -> None:
+        process = a_process(a_step("pay"), a_step("send"), tenant_id=tenant_id)
+        process.complete_step("pay", value, now=START)
+        processes.add(process)
+
+        assert as_json(stored(processes, process).steps["pay"].output) == as_json(value)
+
+    @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES.keys())
+    def test_metadata_come_back_as_they_were(
+        self, processes: ProcessRepository, tenant_id: str, value: object
+    ) -> None:
+        process = added(processes, tenant_id=tenant_id, metadata={"value": value})
+
+        assert as_json(stored(processes, process).metadata) == as_json({"value": value})
+
+    def test_the_start_fingerprint_comes_back(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = a_process(tenant_id=tenant_id)
+        process.start_fingerprint = "q83vEjRWeJCrze8SNFZ4kA"
+        processes.add(process)
+        process.saved()
+        process.start_step("pay", now=START)
+        saved(processes, process)
+
+        assert stored(processes, process).start_fingerprint == "q83vEjRWeJCrze8SNFZ4kA"
+
+    def test_the_wake_up_comes_back_also_where_it_is_early(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(
+            processes,
+            a_step("quick", timeout_ms=1_000),
+            a_step("slow", timeout_ms=9_000),
+            tenant_id=tenant_id,
+            auto_start_steps=True,
+        )
+        process.complete_step("quick", now=START)
+        saved(processes, process)
+
+        assert stored(processes, process).wake_up_at == START + timedelta(seconds=1)
+
+    def test_the_events_of_the_latest_change_come_back_with_all_they_say(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = a_process(a_step(timeout_ms=1_000, retries_permitted=1), tenant_id=tenant_id)
+        process.start_step("pay", now=START, actor="ann", reason="Grüße 🧾")
+        processes.add(process)
+        process.saved()
+        assert _said(stored(processes, process)) == [
+            ("ProcessStarted", None, None, None),
+            ("StepStarted", 1, "ann", "Grüße 🧾"),
+        ]
+
+        late = START + timedelta(seconds=1)
+        process.time_out(process.trackers(), now=late)
+        saved(processes, process)
+        found = stored(processes, process)
+        assert found.events == process.events
+        assert _said(found) == [
+            ("ProcessStepTimedOut", 1, None, None),
+            ("StepStarted", 2, None, None),
+        ]
+
+        process.complete_step("pay", now=late, attempt=1, actor="bank", reason="late")
+        saved(processes, process)
+        found = stored(processes, process)
+        assert found.events == process.events
+        assert _said(found) == [
+            ("StepCompleted", 1, "bank", "late"),
+            ("ProcessCompleted", None, "bank", "late"),
+        ]
+
+    def test_changes_saved_at_once_keep_the_time_of_each_event(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = a_process(tenant_id=tenant_id)
+        process.start_step("pay", now=START + timedelta(seconds=5))
+        processes.add(process)
+
+        assert stored(processes, process).events == process.events
+
+    def test_the_version_of_the_events_before_these_comes_back(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(
+            processes, a_step(timeout_ms=1_000), tenant_id=tenant_id, auto_start_steps=True
+        )
+        process.heartbeat("pay", now=START + timedelta(milliseconds=500))
+        saved(processes, process)
+        silent = stored(processes, process)
+        assert (silent.version, silent.previous_event_version, silent.events) == (2, 1, ())
+
+        process.complete_step("pay", now=START + timedelta(milliseconds=600))
+        saved(processes, process)
+        telling = stored(processes, process)
+        assert (telling.version, telling.previous_event_version) == (3, 1)
+
+    def test_a_process_of_a_thousand_steps_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(
+            processes,
+            *(a_step(f"step-{n}", timeout_ms=60_000) for n in range(1_000)),
+            tenant_id=tenant_id,
+        )
+
+        assert stored(processes, process) == process
+
+
+def _said(process: Process) -> list[tuple[str, int | None, str | None, str | None]]:
+    return [
+        (event.type, getattr(event, "attempt", None), event.actor, event.reason)
+        for event in process.events
+    ]
