@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCAL := $(VENV)/.ready-local
 
 .PHONY: help setup demo dev test check unit bundle openapi format clean
 
@@ -13,16 +14,23 @@ help: ## Show what can be made
 
 setup: $(READY) ## Install what the other targets need
 
-$(READY): pyproject.toml
+$(VENV):
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Trellis needs Python 3.11 or later; set PYTHON="'
 	$(PYTHON) -m venv $(VENV)
+
+$(READY): pyproject.toml | $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY) $(LOCAL)
+
+# The demo needs less than the tests do, and a newcomer should see it soon.
+$(LOCAL): pyproject.toml | $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
 	@touch $@
 
-demo: $(READY) ## Run a referral's journey through the whole stack, on this machine
+demo: $(LOCAL) ## Run a referral's journey through the whole stack, on this machine
 	$(BIN)/trellis demo
 
-dev: $(READY) ## Run the stack on this machine and follow its events
+dev: $(LOCAL) ## Run the stack on this machine and follow its events
 	$(BIN)/trellis dev
 
 test: check unit ## Run everything
@@ -34,9 +42,9 @@ check: $(READY) ## Lint, types, direction of imports
 	$(BIN)/lint-imports --no-logo
 
 unit: $(READY) ## Run the tests, also those that need the local cloud
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2
 
-bundle: $(READY) ## Build the functions for AWS into build/lambda
+bundle: $(LOCAL) ## Build the functions for AWS into build/lambda
 	$(BIN)/python -m trellis_process.deploy.bundle
 
 openapi: $(READY) ## Write the OpenAPI document anew

@@ -62,9 +62,8 @@ def _client(service: str) -> Any:
     from botocore.config import Config
     from botocore.session import get_session
 
-    settings = Config(
-        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
-    )
+    # Tried again by who asks, who knows how much time there is.
+    settings = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
     return get_session().create_client(service, config=settings)
 
 

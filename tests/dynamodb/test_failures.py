@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from trellis_process import Process, ProcessService, ProcessStep
+from trellis_process import Process, ProcessService, ProcessStep, TimeoutCheckerService
 from trellis_process.dynamodb import DynamoDBProcessRepository
 from trellis_process.errors import StoreUnavailable, Throttled, TooLarge
+from trellis_process.testing.clock import ManualClock
 
 from .wire import Wire, broken_line, lost_answer, refusal
 
-TRIES = 4  # the first and three retries
+TRIES = 3  # the first and two retries
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_a_process_near_the_item_limit_is_refused_naming_what_is_large(
     process = _start(service, steps=20)
     for n in range(12):
         service.complete_step(process, f"step-{n}", {"text": "x" * 30_000})
-    service.complete_step(process, "step-12", {"text": "x" * 20_000})
+    service.complete_step(process, "step-12", {"text": "x" * 10_000})
     before = process.version
     wire.reset()
 
@@ -154,3 +155,54 @@ def test_a_process_near_the_item_limit_is_refused_naming_what_is_large(
     assert raised.value.code == "too_large"
     assert "PutItem" not in wire.requests
     assert service.get_process("tenant-1", process.process_id).version == before
+
+
+def test_a_full_process_can_still_fail_be_cancelled_and_time_out(
+    service: ProcessService, checker: TimeoutCheckerService, clock: ManualClock, wire: Wire
+) -> None:
+    full = []
+    for _ in range(3):
+        process = _start(service, steps=20)
+        for n in range(11):
+            service.complete_step(process, f"step-{n}", {"text": "x" * 32_000})
+        service.complete_step(process, "step-11", {"text": "x" * 20_000})
+        with pytest.raises(TooLarge):
+            service.complete_step(process, "step-12", {"text": "x" * 10_000})
+        service.start_step(process, "step-19")
+        full.append(process)
+    failing, called_off, late = full
+
+    service.fail_step(failing, "step-19", "e" * 4_000)
+    service.cancel_process(called_off, reason="r" * 1_000)
+    clock.advance(seconds=30)
+    checker.check_for_timed_out_steps()
+
+    assert failing.has_failed()
+    assert called_off.state == "cancelled"
+    assert service.get_process("tenant-1", late.process_id).has_failed()
+
+
+def test_a_sweep_that_cannot_read_on_tells_what_it_did(
+    service: ProcessService, checker: TimeoutCheckerService, clock: ManualClock, wire: Wire
+) -> None:
+    for _ in range(101):  # one more than a batch
+        _start(service, auto_start_steps=True)
+    clock.advance(seconds=30)
+    wire.fail_at("BatchGetItem", 2, refusal("ThrottlingException"), TRIES)
+
+    sweep = checker.check_for_timed_out_steps()
+
+    assert (sweep.looked_at, sweep.is_complete) == (100, False)
+    assert [type(failure.error) for failure in sweep.failures] == [Throttled]
+    assert checker.check_for_timed_out_steps().looked_at == 1
+
+
+def test_a_sweep_that_can_read_nothing_raises(
+    service: ProcessService, checker: TimeoutCheckerService, clock: ManualClock, wire: Wire
+) -> None:
+    _start(service, auto_start_steps=True)
+    clock.advance(seconds=30)
+    wire.fail_at("BatchGetItem", 1, refusal("ThrottlingException"), TRIES)
+
+    with pytest.raises(Throttled):
+        checker.check_for_timed_out_steps()

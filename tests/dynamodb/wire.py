@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import HTTPClientError, ReadTimeoutError
 from moto.core.models import botocore_stubber
+
+Fault: TypeAlias = Callable[[str, Any], Any]
+"""What becomes of a request: given its operation and itself, answers in DynamoDB's place."""
 
 
 class Wire:
@@ -17,11 +20,17 @@ class Wire:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
         self.bodies: list[tuple[str, bytes]] = []
-        self._faults: list[Callable[[str, Any], Any]] = []
+        self._faults: list[Fault] = []
+        self._faults_at: dict[tuple[str, int], Fault] = {}
 
-    def fail_next(self, fault: Callable[[str, Any], Any], times: int = 1) -> None:
+    def fail_next(self, fault: Fault, times: int = 1) -> None:
         """The next so many requests meet this fault."""
         self._faults += [fault] * times
+
+    def fail_at(self, operation: str, number: int, fault: Fault, times: int = 1) -> None:
+        """The so-many-eth request of an operation since the last reset meets it, and the next."""
+        for n in range(number, number + times):
+            self._faults_at[operation, n] = fault
 
     def reset(self) -> None:
         """Counts from nothing again."""
@@ -32,7 +41,9 @@ class Wire:
         operation = request.headers["X-Amz-Target"].decode().split(".")[1]
         self.requests[operation] += 1
         self.bodies.append((operation, request.body))
-        fault = self._faults.pop(0) if self._faults else None
+        fault = self._faults_at.get((operation, self.requests[operation]))
+        if fault is None and self._faults:
+            fault = self._faults.pop(0)
         return answer(request) if fault is None else fault(operation, request)
 
 
@@ -52,7 +63,7 @@ def broken_line(_operation: str, request: Any) -> Any:
     raise HTTPClientError(error="connection reset")
 
 
-def refusal(code: str, status: int = 400) -> Callable[[str, Any], Any]:
+def refusal(code: str, status: int = 400) -> Fault:
     """DynamoDB refuses with this code."""
 
     def fault(_operation: str, request: Any) -> Any:

@@ -59,7 +59,9 @@ def journey() -> list[dict[str, Any]]:
 
 def test_every_event_is_as_its_schema_says(journey: list[dict[str, Any]]) -> None:
     for envelope in journey:
+        said = SCHEMA["$defs"][envelope["type"]]["properties"]
         jsonschema.validate(envelope, SCHEMA)
+        assert set(envelope) <= set(said)  # consumers may meet more one day, but not undescribed
     assert {envelope["type"] for envelope in journey} == set(EVENT_TYPES)
 
 
@@ -107,6 +109,12 @@ def test_a_consumer_sees_no_gap_where_a_version_had_no_events() -> None:
         (3, 1),
         (3, 1),
     ]
+
+
+def test_a_consumer_knows_how_many_events_a_change_had(journey: list[dict[str, Any]]) -> None:
+    counts = [envelope["event_count"] for envelope in journey if "A/4/" in envelope["id"]]
+
+    assert counts == [3, 3, 3]
 
 
 def test_a_completed_step_brings_its_output_and_who_reported(

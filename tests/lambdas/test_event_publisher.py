@@ -142,7 +142,7 @@ def test_an_unreadable_record_is_set_aside_and_does_not_hold_up_the_others(
     assert run([bad, records[2]], context) == []
 
     assert bus.arrived == ["A/3/1", "A/3/2"]
-    assert set_aside[0]["record"] == bad
+    assert set_aside[0]["sequence_number"] == "100"
     assert "no state" in set_aside[0]["reason"]
 
 
@@ -160,3 +160,10 @@ def test_log_lines_name_the_process_and_hold_no_payload(
     metrics = capsys.readouterr().out
     assert "StreamRecords" in metrics
     assert "patient-name" not in metrics + json.dumps(logged())
+
+
+def test_without_time_left_everything_is_brought_again(bus: Bus, context: Context) -> None:
+    context.remaining_ms = 1_000
+
+    assert run(a_journey(), context) == ["100"]
+    assert bus.arrived == []

@@ -15,6 +15,7 @@ from trellis_process.application.repositories import StepTrackerRepository, Wake
 from trellis_process.domain.events import ProcessStepTimedOut
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.tracker import StepTracker, Tracker
+from trellis_process.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ TimeoutHandler: TypeAlias = Callable[[ProcessStepTimedOut], object]
 class SweepFailure:
     """What one sweep could not deal with; the next one finds it again."""
 
-    key: ProcessKey
+    #: Which process; None where what is due could not be read any further.
+    key: ProcessKey | None
     error: Exception
     step_name: str | None = None
 
@@ -45,7 +47,8 @@ class Sweep:
     lateness: timedelta = timedelta(0)
     #: What could not be dealt with.
     failures: list[SweepFailure] = field(default_factory=list)
-    #: False where time was up first; the rest is taken by the next sweep.
+    #: False where time was up, or what is due could not be read any further; the next sweep takes
+    #: the rest.
     is_complete: bool = True
 
 
@@ -78,22 +81,29 @@ class TimeoutCheckerService:
         """One sweep: everything due by now, the longest overdue first.
 
         It looks at no further process from ``stop_at`` on. One process that cannot be dealt with
-        is logged and reported in ``failures``, and does not stop the others.
+        is logged and reported in ``failures``, and does not stop the others; where what is due
+        cannot be read any further, that is reported too and the sweep ends there.
 
         Raises Throttled or StoreUnavailable where what is due cannot be read at all.
         """
         now = self._clock()
         sweep = Sweep()
-        for wake_up in self._trackers.due(now):
-            if stop_at is not None and self._clock() >= stop_at:
-                sweep.is_complete = False
-                break
-            sweep.looked_at += 1
-            sweep.lateness = max(sweep.lateness, now - wake_up.due_at)
-            try:
-                self._look_at(wake_up, sweep)
-            except Exception as error:
-                self._report(sweep, SweepFailure(wake_up.key, error))
+        try:
+            for wake_up in self._trackers.due(now):
+                if stop_at is not None and self._clock() >= stop_at:
+                    sweep.is_complete = False
+                    break
+                sweep.looked_at += 1
+                sweep.lateness = max(sweep.lateness, now - wake_up.due_at)
+                try:
+                    self._look_at(wake_up, sweep)
+                except Exception as error:
+                    self._report(sweep, SweepFailure(wake_up.key, error))
+        except StoreError as error:
+            if not sweep.looked_at:
+                raise
+            sweep.is_complete = False
+            self._report(sweep, SweepFailure(None, error))
         return sweep
 
     def _look_at(self, wake_up: WakeUp, sweep: Sweep) -> None:
@@ -132,8 +142,8 @@ class TimeoutCheckerService:
             "left for the next sweep",
             exc_info=failure.error,
             extra={
-                "tenant_id": failure.key.tenant_id,
-                "process_id": failure.key.process_id,
+                "tenant_id": failure.key.tenant_id if failure.key else None,
+                "process_id": failure.key.process_id if failure.key else None,
                 "step_name": failure.step_name,
             },
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from trellis_process.domain.events import ProcessStarted, StepCompleted
 from trellis_process.domain.process import Process
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import Described, TooLarge
 
 ITEM_LIMIT = 400 * 1024  # DynamoDB's own
-MARGIN = 16 * 1024  # kept free, so that the reports that end a process still find room
+MARGIN = 32 * 1024  # kept free of payloads, for the reports that bring a full process to its end
 MAX_ITEM_BYTES = ITEM_LIMIT - MARGIN
 
 
@@ -19,9 +20,14 @@ def item_size(item: Item) -> int:
 
 
 def check_size(item: Item, process: Process) -> None:
-    """Raises TooLarge for an item near DynamoDB's limit, naming what in it is large."""
+    """Raises TooLarge for an item near DynamoDB's limit, naming what in it is large.
+
+    Only a change that brings a payload is held to what is allowed for those; any other may use
+    the margin too, so that a full process can still fail, be cancelled or time out.
+    """
     size = item_size(item)
-    if size <= MAX_ITEM_BYTES:
+    allowed = MAX_ITEM_BYTES if _brings_payload(process) else ITEM_LIMIT
+    if size <= allowed:
         return
     parts = {f"steps.{value['M']['n']['S']}": _value_size(value) for value in item["steps"]["L"]}
     if "metadata" in item:
@@ -32,8 +38,16 @@ def check_size(item: Item, process: Process) -> None:
         Described(
             f"a process of {size} bytes, of which " + ", ".join(f"{n}: {parts[n]}" for n in largest)
         ),
-        f"allowed are {MAX_ITEM_BYTES} for process {process.process_id!r} as a whole; "
+        f"allowed are {allowed} for process {process.process_id!r} as a whole; "
         "store large outputs elsewhere and report a reference",
+    )
+
+
+def _brings_payload(process: Process) -> bool:
+    return any(
+        isinstance(event, ProcessStarted)
+        or (isinstance(event, StepCompleted) and process.step(event.step_name).output is not None)
+        for event in process.events
     )
 
 

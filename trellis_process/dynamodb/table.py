@@ -19,9 +19,11 @@ from trellis_process.dynamodb.failures import is_condition_failed, store_error
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import Throttled
 
-CONNECT_TIMEOUT_SECONDS = 2.0
-READ_TIMEOUT_SECONDS = 5.0  # a single-item request takes milliseconds
-RETRIES = 3  # botocore's, with jitter; what is longer than a second is the caller's to decide
+# A request takes milliseconds. Read and write, each tried three times without an answer, are
+# told as an error within the 15 seconds that the function of the step API has.
+CONNECT_TIMEOUT_SECONDS = 1.0
+READ_TIMEOUT_SECONDS = 2.0
+RETRIES = 2  # botocore's, with jitter
 CONNECTIONS = 32  # a sweep reads all shards side by side, a program may have many threads
 
 BATCH = 100  # BatchGetItem takes no more

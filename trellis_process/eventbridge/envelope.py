@@ -44,6 +44,7 @@ def _envelope(process: Process, n: int, event: ProcessEvent) -> dict[str, Any]:
         "aggregate_id": process.aggregate_id,
         "version": process.version,
         "previous_version": process.previous_event_version,
+        "event_count": len(process.events),
         "actor": event.actor,
         "reason": event.reason,
         **_details(process, event),

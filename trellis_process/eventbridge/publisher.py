@@ -61,8 +61,16 @@ class EventPublisher:
         self._undelivered = undelivered
         self._pause = pause
 
-    def publish(self, changes: Iterable[tuple[str, Process]]) -> list[str]:
+    def publish(
+        self,
+        changes: Iterable[tuple[str, Process]],
+        *,
+        has_time: Callable[[], bool] = lambda: True,
+    ) -> list[str]:
         """Sends the events of these changes, each given with a token, in their order.
+
+        ``has_time`` is asked before each round of requests, which may take 20 seconds when the
+        bus does not answer; after a False, what is left counts as not having got through.
 
         Returns the tokens of changes whose events did not all get through although they may
         later; the caller brings these and what follows them again. An entry that the bus refuses
@@ -74,6 +82,8 @@ class EventPublisher:
             queue.extend((token, self._entry(envelope)) for envelope in envelopes(process))
         failed: list[str] = []
         while waiting:
+            if not has_time():
+                return failed + [queue[0][0] for queue in waiting.values()]
             firsts = {key: queue[0][1] for key, queue in waiting.items()}
             unsent = self._send(firsts)
             for key in firsts:
