@@ -193,6 +193,27 @@ def test_where_nothing_due_can_be_read_the_sweep_says_so(trackers, checker, cloc
         checker.check_for_timed_out_steps()
 
 
+def test_where_what_is_due_cannot_be_read_any_further_the_rest_is_left_and_that_reported(
+    processes, trackers, checker, clock, orders
+):
+    error = Throttled("slow down")
+    everything_due = trackers.due
+
+    def due(now):
+        yield next(everything_due(now))
+        raise error
+
+    trackers.due = due
+
+    sweep = checker.check_for_timed_out_steps()
+
+    assert has_failed(processes, orders) == [True, False, False]
+    assert (sweep.looked_at, sweep.timed_out, sweep.is_complete) == (1, 1, False)
+    assert sweep.failures == [SweepFailure(None, error)]
+    trackers.due = everything_due
+    assert checker.check_for_timed_out_steps().looked_at == 2
+
+
 # -- the report ------------------------------------------------------------------------------
 
 

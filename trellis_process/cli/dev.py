@@ -41,7 +41,7 @@ def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
         try:
             for event in tap:
                 if event["source"] == "trellis":
-                    console.print(event_line(event["detail"]))
+                    console.print(event_line(event["detail"]), soft_wrap=True)
         except KeyboardInterrupt:
             console.print("\nStopping; the data is kept.")
 
@@ -73,6 +73,8 @@ def _tell_addresses(console: Console, stack: LocalStack, data_dir: Path) -> None
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
+        # As the server will: connections of the last run that are not quite closed are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
