@@ -73,7 +73,7 @@ def _tell_addresses(console: Console, stack: LocalStack, data_dir: Path) -> None
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As the server will: connections of the last run that are not quite closed are no hindrance.
+        # As the server does, so that the last run's closing connections are no hindrance.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

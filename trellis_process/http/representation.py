@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from trellis_process.application.repositories import ProcessPage
 from trellis_process.domain.process import Process
 from trellis_process.domain.step import ProcessStep
+from trellis_process.domain.time import to_text
 
 
 def process_as_json(process: Process) -> dict[str, Any]:
@@ -19,10 +19,10 @@ def process_as_json(process: Process) -> dict[str, Any]:
         aggregate_id=process.aggregate_id,
         state=process.state.value,
         version=process.version,
-        started_at=_moment(process.started_at),
-        changed_at=_moment(process.changed_at),
-        ended_at=_moment(process.ended_at),
-        due_at=_moment(process.due_at),
+        started_at=to_text(process.started_at),
+        changed_at=to_text(process.changed_at),
+        ended_at=to_text(process.ended_at),
+        due_at=to_text(process.due_at),
         timeout_ms=process.timeout_ms,
         reason=process.reason,
         metadata=process.metadata,
@@ -44,20 +44,13 @@ def _step_as_json(step: ProcessStep) -> dict[str, Any]:
         attempt=step.attempt,
         retries_permitted=step.retries_permitted,
         timeout_ms=step.timeout_ms,
-        started_at=_moment(step.started_at),
-        due_at=_moment(step.due_at),
-        ended_at=_moment(step.ended_at),
+        started_at=to_text(step.started_at),
+        due_at=to_text(step.due_at),
+        ended_at=to_text(step.ended_at),
         output=step.output,
         error=step.error,
         reported_by=step.reported_by,
     )
-
-
-def _moment(moment: datetime | None) -> str | None:
-    """ISO 8601 with milliseconds and Z; the domain keeps every moment in UTC."""
-    if moment is None:
-        return None
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _without_none(**fields: Any) -> dict[str, Any]:
