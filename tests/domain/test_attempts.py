@@ -254,6 +254,25 @@ def test_a_step_given_up_and_reopened_starts_its_next_attempt():
     assert process.steps["send"].attempt == 2
 
 
+def test_a_late_failure_of_the_attempt_that_was_given_up_is_ignored():
+    process = a_failed_process()
+    process.start_step("pay", now=START + 9 * SECOND)
+
+    process.fail_step("send", "late", attempt=1, now=START + 10 * SECOND)
+
+    assert process.steps["send"].state is StepState.PENDING
+    assert process.state is ProcessState.IN_PROGRESS
+
+
+def test_a_late_success_of_the_attempt_that_was_given_up_counts():
+    process = a_failed_process()
+    process.start_step("pay", now=START + 9 * SECOND)
+
+    process.complete_step("send", attempt=1, now=START + 10 * SECOND)
+
+    assert process.steps["send"].state is StepState.COMPLETED
+
+
 def test_a_reopened_process_can_still_complete():
     process = a_failed_process()
     process.start_step("pay", now=START + 9 * SECOND)

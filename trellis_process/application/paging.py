@@ -38,7 +38,7 @@ def position_of(cursor: str | None, process_type: str | None) -> str | None:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         decoded = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError):
+    except (binascii.Error, UnicodeError, TypeError, AttributeError):
         decoded = ""
     is_of_type = process_type is None or decoded.startswith(positions_of(process_type))
     if not _POSITION.fullmatch(decoded) or not is_of_type:

@@ -83,14 +83,17 @@ class ProcessStep:
         if attempt is None:
             return
         check_whole_number("attempt", attempt, 1, MAX_ATTEMPT)
-        # A step reported on without having been started is at its first attempt.
         if attempt > (latest or self.current_attempt):
             raise AttemptUnknown(self.name, attempt, self.attempt)
 
     @property
     def current_attempt(self) -> int:
-        """The attempt that a report is about unless it says so: the first, if none was started."""
-        return max(1, self.attempt)
+        """The attempt that a report is about unless it says so.
+
+        While none is under way that is the one to come: a service that only reports the end never
+        starts it, and one that was given up before the process was reopened is over.
+        """
+        return self.attempt + 1 if self.state is StepState.PENDING else max(1, self.attempt)
 
     @property
     def attempt_to_start(self) -> int:
@@ -104,7 +107,7 @@ class ProcessStep:
 
     def is_older(self, attempt: int | None) -> bool:
         """Whether a report names an attempt that a later one has replaced."""
-        return attempt is not None and attempt < self.attempt
+        return attempt is not None and attempt < self.current_attempt
 
     def next_attempt(self, now: datetime, by: str | None) -> ProcessStep:
         """The next attempt under way; its deadline counts from its own start."""
@@ -166,7 +169,10 @@ def steps_by_name(steps: Iterable[ProcessStep]) -> dict[str, ProcessStep]:
 
     Raises InvalidInput for no step, too many, a name given twice, or what is not a step.
     """
-    listed = list(steps)
+    try:
+        listed = list(steps)
+    except TypeError:
+        raise InvalidInput("steps", steps, "allowed is a list of ProcessStep") from None
     if not 1 <= len(listed) <= MAX_STEPS:
         raise InvalidInput(
             "steps", Described(f"{len(listed)} steps"), f"allowed are 1 to {MAX_STEPS} steps"
