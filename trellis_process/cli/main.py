@@ -54,6 +54,34 @@ def _commands() -> None:
 
         run_dev(data_dir, port=port, fresh=fresh)
 
+    @trellis.command()
+    @click.option(
+        "--output",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("trellis-stack"),
+        show_default=True,
+        help="The folder to write into.",
+    )
+    @click.option(
+        "--runtime-python",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The Python of the runtime's version that compiles; python3.13 on the PATH otherwise.",
+    )
+    @click.option(
+        "--without-bytecode", is_flag=True, help="Do without it; cold starts take twice as long."
+    )
+    def template(output: Path, runtime_python: Path | None, without_bytecode: bool) -> None:
+        """Write out what is to be deployed: the SAM template and the functions' bundle."""
+        from trellis_process.deploy.template import write_deployment
+
+        written = write_deployment(
+            output,
+            bytecode=not without_bytecode,
+            runtime_python=runtime_python,
+            report=click.echo,
+        )
+        click.echo(f"Written. To deploy it:\n  sam deploy --guided --template-file {written}")
+
     try:
         trellis()
     except (DeployError, LocalCloudError) as error:

@@ -6,28 +6,32 @@ from pathlib import Path
 
 from trellis_process.deploy.errors import DeployError
 
-_ROOT = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
+_IN_THE_WHEEL = Path(__file__).resolve().with_name("assets")  # pyproject.toml puts them there
 
 
 def package_dir() -> Path:
     """The folder of the package ``trellis_process``."""
-    return _ROOT / "trellis_process"
+    return _PACKAGE
 
 
 def lambdas_dir() -> Path:
-    """The folder with one file per function. Raises :class:`DeployError` outside a checkout."""
-    return _in_checkout(_ROOT / "lambdas")
+    """The folder with one file per function."""
+    return _found(_CHECKOUT / "lambdas", _IN_THE_WHEEL / "lambdas")
 
 
 def template_path() -> Path:
-    """The SAM template. Raises :class:`DeployError` outside a checkout."""
-    return _in_checkout(_ROOT / "infra" / "template.yaml")
+    """The SAM template."""
+    return _found(_CHECKOUT / "infra" / "template.yaml", _IN_THE_WHEEL / "template.yaml")
 
 
-def _in_checkout(path: Path) -> Path:
-    if not path.exists():
-        raise DeployError(
-            f"{path} is missing. Bundling and deploying need a checkout of the repository, "
-            "installed with pip install -e."
-        )
-    return path
+def _found(in_checkout: Path, in_wheel: Path) -> Path:
+    # The wheel's first: beside an installed package, a folder "lambdas" is somebody else's.
+    for path in (in_wheel, in_checkout):
+        if path.exists():
+            return path
+    raise DeployError(
+        f"Neither {in_wheel} nor {in_checkout} is there; this installation is incomplete. "
+        "Install trellis-process again."
+    )

@@ -11,11 +11,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from trellis_process.deploy.errors import DeployError
+from trellis_process.deploy.template import with_code
 
 StackOutputs = Mapping[str, str]
 """The outputs of a stack, by the names that the template gives them."""
 
-_CODE_URI = "CodeUri: ../build/lambda"
 _FINISHED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _POLL_SECONDS = 0.1
 
@@ -45,7 +45,7 @@ def deploy_stack(
     cloudformation = client("cloudformation")
     request = {
         "StackName": stack_name,
-        "TemplateBody": _with_code(template, f"s3://{bucket}/{key}"),
+        "TemplateBody": with_code(template, f"s3://{bucket}/{key}"),
         "Parameters": [
             {"ParameterKey": name, "ParameterValue": value}
             for name, value in sorted((parameters or {}).items())
@@ -70,13 +70,6 @@ def _upload(s3: Any, bucket: str, key: str, bundle: Path) -> None:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError:
         s3.put_object(Bucket=bucket, Key=key, Body=bundle.read_bytes())
-
-
-def _with_code(template: Path, code: str) -> str:
-    text = template.read_text()
-    if text.count(_CODE_URI) != 1:
-        raise DeployError(f'{template} must contain "{_CODE_URI}" once; the bundle goes there.')
-    return text.replace(_CODE_URI, f"CodeUri: {code}")
 
 
 def _describe(cloudformation: Any, stack_name: str) -> Any:
