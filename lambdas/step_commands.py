@@ -19,7 +19,7 @@ metrics = Metrics()
 
 @cache
 def _api() -> Api:
-    return build_api(wiring.process_service())
+    return build_api(wiring.process_service(), tenant_claim=wiring.tenant_claim())
 
 
 @logger.inject_lambda_context(clear_state=True)

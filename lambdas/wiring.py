@@ -33,6 +33,11 @@ def process_service() -> ProcessService:
     return ProcessService(DynamoDBProcessRepository(table()))
 
 
+def tenant_claim() -> str:
+    """The claim of a caller's token that names its tenant: ``TRELLIS_TENANT_CLAIM``."""
+    return _setting("TRELLIS_TENANT_CLAIM")
+
+
 @cache
 def timeout_checker() -> TimeoutCheckerService:
     """The sweep over what is due; who is told of a timeout is told by the events."""

@@ -200,7 +200,9 @@ def test_a_start_needs_a_body(client: Client) -> None:
 
 def test_who_starts_it_is_who_was_authenticated(client: Client) -> None:
     event = an_event("POST", PROCESSES, a_start(auto_start_steps=True))
-    event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "user-7"}}}
+    event["requestContext"]["authorizer"] = {
+        "jwt": {"claims": {"sub": "user-7", "tenant_id": "tenant-1"}}
+    }
     by_token = client.receive(event).json
     event["requestContext"]["authorizer"] = None
     by_nobody = client.receive(event).json

@@ -11,11 +11,13 @@ from trellis_process.domain.limits import NAME_PATTERN
 from trellis_process.http.answers import problem_answer
 from trellis_process.http.gateway import ApiRequest
 from trellis_process.http.problems import code_of
+from trellis_process.http.refusals import TenantNotAllowed
 from trellis_process.http.router import Router
 from trellis_process.http.routes import add_routes
 
 _NAME = re.compile(NAME_PATTERN)
 
+TENANT_CLAIM = "tenant_id"
 NO_OPERATION = "none"  # the path or the method is not one of ours
 
 
@@ -28,6 +30,8 @@ class Asked:
     operation: str
     #: What it is about, as the path says: tenant_id, process_id, step_name.
     about: dict[str, str]
+    #: The tenant of the path as it stands there, be it a name or not; None where it has none.
+    tenant_id: str | None
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,14 @@ class Answer:
 
 
 class Api:
-    """The HTTP API over one ProcessService. Takes one request at a time."""
+    """The HTTP API over one ProcessService. Takes one request at a time.
 
-    def __init__(self, service: ProcessService) -> None:
+    A caller with a JWT reaches the tenant that its claim ``tenant_claim`` names, and no other; a
+    caller authorised by IAM reaches what its policies say.
+    """
+
+    def __init__(self, service: ProcessService, tenant_claim: str) -> None:
+        self._tenant_claim = tenant_claim
         self._router = Router()
         add_routes(self._router, service)
 
@@ -66,20 +75,29 @@ class Api:
         match = self._router.match(request.http_method, request.path)
         # What is no name is left out: it may be anything, and this goes into the log.
         about = {field: name for field, name in match.arguments.items() if _NAME.fullmatch(name)}
-        return Asked(request, match.operation or NO_OPERATION, about)
+        operation = match.operation or NO_OPERATION
+        return Asked(request, operation, about, match.arguments.get("tenant_id"))
 
     def answer(self, asked: Asked) -> Answer:
         """Does it, and answers. Every error is an answer as well."""
+        if self._is_of_another_tenant(asked):
+            return failed(TenantNotAllowed(self._tenant_claim))
         response, error = self._router.answer(asked.request)
         # Only the start of a process answers with where it lives, and the address ends in its id.
         _, _, started = response["headers"].get("Location", "").rpartition("/")
         about = {**asked.about, "process_id": started} if started else asked.about
         return Answer(response, error, about)
 
+    def _is_of_another_tenant(self, asked: Asked) -> bool:
+        claims, tenant_id = asked.request.claims, asked.tenant_id
+        if claims is None or tenant_id is None:
+            return False
+        return claims.get(self._tenant_claim) != tenant_id
 
-def build_api(service: ProcessService) -> Api:
+
+def build_api(service: ProcessService, *, tenant_claim: str = TENANT_CLAIM) -> Api:
     """The HTTP API over a service: ``api.answer(api.read(event)).response``."""
-    return Api(service)
+    return Api(service, tenant_claim)
 
 
 def failed(error: Exception) -> Answer:

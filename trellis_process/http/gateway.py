@@ -86,11 +86,17 @@ class ApiRequest(APIGatewayProxyEventV2):
         None where nobody was authenticated; never what the caller says of itself.
         """
         iam = _mapping(self._authorizer.get("iam"))
-        claims = _mapping(_mapping(self._authorizer.get("jwt")).get("claims"))
-        principal = _text(iam.get("userArn")) or _text(claims.get("sub"))
+        principal = _text(iam.get("userArn")) or _text(_mapping(self.claims).get("sub"))
         readable = "".join(sign if sign.isprintable() else "�" for sign in principal)
         # The end of a long ARN tells its users apart; the beginning is the same for all.
         return readable[-MAX_ACTOR_CHARACTERS:] or None
+
+    @property
+    def claims(self) -> Mapping[str, Any] | None:
+        """What the caller's JWT says, as API Gateway checked it; None for a caller without one."""
+        if "jwt" not in self._authorizer:
+            return None
+        return _mapping(_mapping(self._authorizer["jwt"]).get("claims"))
 
     def refuse_unknown_parameters(self, *known: str) -> None:
         """Raises InvalidInput for a query parameter that would be passed over in silence.

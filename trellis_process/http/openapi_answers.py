@@ -57,6 +57,16 @@ def _problem(text: str, model: str = "Problem", headers: Json | None = None) -> 
     return _answer(text, model, media_type=PROBLEM, headers=headers)
 
 
+def _forbidden() -> Json:
+    """The one refusal that either API Gateway or the tracker gives."""
+    gateway = _answer("", "GatewayRefusal")["content"]
+    tracker = _problem("")["content"]
+    text = (
+        "API Gateway does not let you in, or your token is another tenant's (tenant_not_allowed)."
+    )
+    return {"description": text, "content": {**gateway, **tracker}}
+
+
 HEADERS: Json = {
     "ETag": {
         "description": "The version of the process, in quotes.",
@@ -79,7 +89,7 @@ _CONFLICTS = "process_finished, step_finished, step_not_started, attempt_unknown
 REFUSALS: dict[str, tuple[str, Json]] = {
     "Malformed": ("400", _problem("The request cannot be read (malformed_request).")),
     "Unauthenticated": ("401", _answer("API Gateway takes no such token.", "GatewayRefusal")),
-    "Forbidden": ("403", _answer("API Gateway does not let you in.", "GatewayRefusal")),
+    "Forbidden": ("403", _forbidden()),
     "NotFound": (
         "404",
         _problem("There is no such thing (not_found, process_not_found, step_not_found)."),

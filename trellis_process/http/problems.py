@@ -14,6 +14,7 @@ from trellis_process.http.refusals import (
     MalformedRequest,
     MethodNotAllowed,
     PathNotFound,
+    TenantNotAllowed,
     UnsupportedMediaType,
 )
 from trellis_process.http.representation import process_as_json
@@ -42,6 +43,7 @@ KINDS: dict[type[Exception], ProblemKind] = {
     UnsupportedMediaType: ProblemKind(415, "The body is not JSON"),
     PathNotFound: ProblemKind(404, "There is nothing under this path"),
     MethodNotAllowed: ProblemKind(405, "The path does not take this method"),
+    TenantNotAllowed: ProblemKind(403, "The tenant is not yours"),
     errors.InvalidInput: ProblemKind(422, "A field was refused"),
     errors.TooLarge: ProblemKind(413, "Something is too large"),
     errors.IdempotencyKeyReused: ProblemKind(422, "The key started another process"),

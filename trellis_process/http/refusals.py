@@ -7,6 +7,7 @@
     ├── UnsupportedMediaType      the body is something else than JSON
     ├── PathNotFound              nothing lives under this path
     ├── MethodNotAllowed          something does, but it does not take this method
+    ├── TenantNotAllowed          the caller's token is another tenant's, or none's
     └── InvalidInput
         └── InvalidRequest        several fields were refused, all of them named
 """
@@ -47,6 +48,15 @@ class MethodNotAllowed(TrellisError):
     def __init__(self, allowed: Iterable[str]) -> None:
         self.allowed = sorted(allowed)
         super().__init__(f"allowed is {' or '.join(self.allowed)}")
+
+
+class TenantNotAllowed(TrellisError):
+    """The caller's token does not name the tenant of the path. Nothing was looked at or done."""
+
+    code = "tenant_not_allowed"
+
+    def __init__(self, claim: str) -> None:
+        super().__init__(f"the claim {claim!r} of your token is not the tenant of this path")
 
 
 class InvalidRequest(InvalidInput):
