@@ -21,6 +21,7 @@ from trellis_process.dynamodb.schema import INDEX_KEYS
 from trellis_process.dynamodb.size import item_size
 
 REPORTER = "arn:aws:sts::123456789012:assumed-role/case-service-CaseFunctionRole/case-service"
+PROCESS_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"  # another may make an item a byte smaller
 #: The writes of a process by the last event that each carries.
 COLUMNS = {
     "ProcessStarted": "start it",
@@ -52,7 +53,12 @@ def journey(steps: int) -> list[tuple[str, int]]:
     now = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
     saved: list[Process] = []
     trackers = InMemoryStepTrackerRepository()
-    service = ProcessService(InMemoryProcessRepository(saved.append), trackers, clock=lambda: now)
+    service = ProcessService(
+        InMemoryProcessRepository(saved.append),
+        trackers,
+        clock=lambda: now,
+        new_id=lambda: PROCESS_ID,
+    )
     checker = TimeoutCheckerService(trackers, clock=lambda: now)
     process = service.start_process(
         tenant_id="tenant-1",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def process_service() -> ProcessService:
     from trellis_process import ProcessService
     from trellis_process.dynamodb import DynamoDBProcessRepository
 
-    return ProcessService(DynamoDBProcessRepository(table()))
+    return ProcessService(DynamoDBProcessRepository(table(), retention=_retention()))
 
 
 def tenant_claim() -> str:
@@ -44,7 +45,7 @@ def timeout_checker() -> TimeoutCheckerService:
     from trellis_process import TimeoutCheckerService
     from trellis_process.dynamodb import DynamoDBStepTrackerRepository
 
-    return TimeoutCheckerService(DynamoDBStepTrackerRepository(table()))
+    return TimeoutCheckerService(DynamoDBStepTrackerRepository(table(), retention=_retention()))
 
 
 @cache
@@ -70,6 +71,12 @@ def _client(service: str) -> Any:
     # Tried again by who asks, who knows how much time there is.
     settings = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
     return get_session().create_client(service, config=settings)
+
+
+def _retention() -> timedelta | None:
+    """How long finished processes are kept: ``TRELLIS_RETENTION_DAYS``, 0 for ever."""
+    days = int(_setting("TRELLIS_RETENTION_DAYS"))
+    return timedelta(days=days) if days else None
 
 
 def _setting(name: str) -> str:

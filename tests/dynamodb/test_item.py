@@ -59,6 +59,19 @@ def test_a_pending_step_is_its_name_and_its_limits() -> None:
     assert steps == [{"M": {"n": {"S": "step-000"}, "t": {"N": "30000"}}}]
 
 
+def test_a_finished_process_leaves_after_its_retention_and_an_open_one_stays() -> None:
+    process = a_process(steps=1)
+    kept = timedelta(days=30)
+    assert "expires_at" not in to_item(process, kept)
+
+    process.fail_step("step-000", "no", now=NOW)
+    assert to_item(process, kept)["expires_at"] == {"N": str(int((NOW + kept).timestamp()))}
+    assert "expires_at" not in to_item(process)
+
+    process.start_step("step-000", now=NOW)
+    assert "expires_at" not in to_item(process, kept)
+
+
 def test_who_reported_is_named_once_however_many_the_steps() -> None:
     process = a_process(steps=20)
     arn = "arn:aws:sts::123456789012:assumed-role/case-service/worker"

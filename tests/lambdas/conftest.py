@@ -21,6 +21,7 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "Trellis",
     "POWERTOOLS_SERVICE_NAME": "function",
     "TRELLIS_TABLE": "processes",
+    "TRELLIS_RETENTION_DAYS": "0",
     "TRELLIS_TENANT_CLAIM": "tenant_id",
     "TRELLIS_EVENT_BUS": "stack-bus",
     "TRELLIS_UNDELIVERED_QUEUE_URL": "http://queue",

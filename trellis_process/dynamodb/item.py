@@ -7,6 +7,7 @@ letter, and who reported is an index into one list of names. ``docs/data-model.m
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from trellis_process.domain.events import EVENT_TYPES, ProcessEvent, ProcessStepTimedOut, StepEvent
@@ -28,8 +29,11 @@ STATE_LETTERS = {
 STATES_BY_LETTER = {letter: state for state, letter in STATE_LETTERS.items()}
 
 
-def to_item(process: Process) -> Item:
-    """The item of a process as the version that saving it makes."""
+def to_item(process: Process, retention: timedelta | None = None) -> Item:
+    """The item of a process as the version that saving it makes.
+
+    With a ``retention`` DynamoDB removes it that long after the process ended, or soon afterwards.
+    """
     actors = _actors(process)
     started_at = to_ms(process.started_at)
     values: dict[str, Any] = {
@@ -60,6 +64,8 @@ def to_item(process: Process) -> Item:
     if process.wake_up_at is not None:
         values["due_shard"] = schema.due_shard(process.process_id)
         values["due_at"] = to_ms(process.wake_up_at)
+    if retention is not None and process.ended_at is not None:
+        values["expires_at"] = to_ms(process.ended_at + retention) // 1000  # TTL counts seconds
     return {name: _attribute(value) for name, value in values.items() if value not in (None, [])}
 
 

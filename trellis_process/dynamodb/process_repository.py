@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from datetime import timedelta
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
@@ -26,10 +27,15 @@ class DynamoDBProcessRepository:
 
     ``get`` is one strongly consistent read; ``add`` and ``save`` are one conditional write each,
     whatever the number of steps, and one read more only where the condition failed.
+
+    With a ``retention`` a process leaves the table that long after it ended, by DynamoDB's TTL,
+    which costs nothing and takes up to some days more; reopened before, it stays. The time stands
+    in the write that ends the process, so a change of it holds for processes that end later.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, retention: timedelta | None = None) -> None:
         self.table = table
+        self._retention = retention
 
     def add(self, process: Process) -> None:
         """As ProcessRepository.add."""
@@ -105,7 +111,7 @@ class DynamoDBProcessRepository:
         return (entry for entry in merged if entry["listed"]["S"] != before)
 
     def _put(self, process: Process) -> None:
-        item = to_item(process)
+        item = to_item(process, self._retention)
         check_size(item, process)
         try:
             self.table.put(item, expected_version=process.version)

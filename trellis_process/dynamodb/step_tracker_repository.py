@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from pynamodb.expressions.operand import Path
@@ -23,11 +23,12 @@ class DynamoDBStepTrackerRepository:
     """A StepTrackerRepository on one DynamoDB table.
 
     A process and its trackers are one item, so there is nothing here to write: what a process
-    waits for changes in the very write that changes the process.
+    waits for changes in the very write that changes the process. ``retention`` is as for the
+    DynamoDBProcessRepository; give both the same.
     """
 
-    def __init__(self, table: Table) -> None:
-        self._processes = DynamoDBProcessRepository(table)
+    def __init__(self, table: Table, *, retention: timedelta | None = None) -> None:
+        self._processes = DynamoDBProcessRepository(table, retention=retention)
 
     @property
     def processes(self) -> DynamoDBProcessRepository:
