@@ -37,8 +37,8 @@ def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
         stack = deploy_trellis(cloud, report=note)
         tap = EventTap(stack, "dev")
         console.print(f"[green]✓[/green] up after {time.monotonic() - began:.1f} s\n")
-        _tell_addresses(console, stack, data_dir)
         try:
+            _tell_addresses(console, stack, data_dir)
             for event in tap:
                 if event["source"] == "trellis":
                     console.print(event_line(event["detail"]), soft_wrap=True)

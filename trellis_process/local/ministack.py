@@ -195,7 +195,7 @@ class LocalCloud:
     def _start_on_some_port(self, python: Path) -> None:
         # Between finding a free port and listening on it, somebody else may take it.
         for _ in range(1 if self._fixed_port else 3):
-            self.port = self._fixed_port or _free_port()
+            self.port = self._fixed_port or free_port()
             self._process = self._launch(python)
             if self._wait_until_healthy(self._process):
                 return
@@ -287,7 +287,8 @@ class LocalCloud:
                 process.stdin.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,105 @@
+"""The timeline: what happened to a process, as a person would like to read it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from trellis_process import (
+    InMemoryProcessRepository,
+    InMemoryStepTrackerRepository,
+    ProcessService,
+    ProcessStep,
+    TimeoutCheckerService,
+)
+from trellis_process.cli.timeline import event_line, headed_timeline, timeline
+from trellis_process.domain.events import EVENT_TYPES
+from trellis_process.eventbridge import envelopes
+from trellis_process.testing import ManualClock
+
+
+def printed(renderable: Any) -> str:
+    console = Console(width=100, file=io.StringIO(), record=True)
+    console.print(renderable)
+    return console.export_text()
+
+
+def told() -> list[dict[str, Any]]:
+    """The events of one process that times out and fails, and one that is called off."""
+    events: list[dict[str, Any]] = []
+    clock = ManualClock()
+    trackers = InMemoryStepTrackerRepository()
+    processes = InMemoryProcessRepository(lambda process: events.extend(envelopes(process)))
+    service = ProcessService(processes, trackers, clock=clock)
+    checker = TimeoutCheckerService(trackers, clock=clock)
+
+    def start() -> Any:
+        return service.start_process(
+            tenant_id="tenant-1",
+            process_type="CaseCreation",
+            aggregate_type="Referral",
+            aggregate_id="ref-1",
+            steps=[
+                ProcessStep(name="check"),
+                ProcessStep(name="create_case", timeout_ms=1500, retries_permitted=1),
+            ],
+        )
+
+    late = start()
+    service.complete_step(late, "check", {"text": "x" * 200})
+    service.start_step(late, "create_case")
+    for _attempt in (1, 2):
+        clock.advance(milliseconds=1500)
+        checker.check_for_timed_out_steps()
+    good = start()
+    service.complete_step(good, "check")
+    service.complete_step(good, "create_case")
+    service.cancel_process(start(), reason="withdrawn by the patient")
+    return events
+
+
+def test_a_timeline_tells_each_event_with_the_time_since_the_start() -> None:
+    events = told()
+    late = [event for event in events if event["process_id"] == events[0]["process_id"]]
+
+    lines = [line.split() for line in printed(timeline(late)).splitlines()]
+
+    assert [" ".join(line[3:]) for line in lines] == [
+        "process started steps: check, create_case",
+        'check completed {"text": "' + "x" * 49 + "…",
+        "create_case started attempt 1",
+        "create_case timed out attempt 1, retries left: 1",
+        "create_case started attempt 2, a retry",
+        "create_case timed out attempt 2, retries left: 0",
+        "create_case failed timed out",
+        "process failed step failed",
+    ]
+    assert [line[0] for line in lines] == ["0.00", "0.00", "0.00", "1.50", "1.50", "3.00"] + [
+        "3.00"
+    ] * 2
+
+
+def test_a_heading_names_the_process_and_how_it_stands() -> None:
+    events = told()
+    late = [event for event in events if event["process_id"] == events[0]["process_id"]]
+
+    assert printed(headed_timeline(late, "A story.")).startswith(
+        "CaseCreation of Referral ref-1: failed after 3.0 s\nA story.\n"
+    )
+
+
+def test_every_event_has_a_line_of_its_own() -> None:
+    events = told()
+
+    lines = [printed(event_line(event)) for event in events]
+
+    assert {event["type"] for event in events} == set(EVENT_TYPES)
+    for event, line in zip(events, lines, strict=True):
+        assert event["type"] in line
+        assert "tenant-1 CaseCreation ref-1" in line
+
+
+def test_nothing_heard_is_said() -> None:
+    assert "nothing heard of it" in printed(timeline([]))
