@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -12,6 +12,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from lambdas import wiring
 from lambdas.logs import function_logger
 from trellis_process.http import NO_OPERATION, Answer, Api, build_api, failed
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+COMMAND_MS = 9_000  # what one more command of a batch may take, and the answer
 
 logger = function_logger()
 metrics = Metrics()
@@ -24,7 +29,7 @@ def _api() -> Api:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: object, context: object) -> dict[str, Any]:
+def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Reads what is asked, has the service do it, answers."""
     began = time.perf_counter()
     operation = NO_OPERATION
@@ -32,7 +37,9 @@ def handler(event: object, context: object) -> dict[str, Any]:
         asked = _api().read(event)
         operation = asked.operation
         logger.append_keys(operation=operation, **asked.about)
-        answer = _api().answer(asked)
+        answer = _api().answer(
+            asked, has_time=lambda: context.get_remaining_time_in_millis() > COMMAND_MS
+        )
     except Exception as error:
         answer = failed(error)
     _report(operation, answer, (time.perf_counter() - began) * 1000)

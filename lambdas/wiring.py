@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trellis_process import ProcessService, TimeoutCheckerService
+    from trellis_process.application.audit import AuditService
     from trellis_process.dynamodb import Table
     from trellis_process.eventbridge import EventPublisher
+
+MAX_ATTRIBUTE_CHARACTERS = 1_024  # of the 1 MiB that a message has, its body and all
 
 
 @cache
@@ -49,6 +52,17 @@ def timeout_checker() -> TimeoutCheckerService:
 
 
 @cache
+def audit() -> AuditService:
+    """The audit of everything in the table."""
+    from trellis_process.application.audit import AuditService
+    from trellis_process.dynamodb import DynamoDBProcessRepository
+    from trellis_process.dynamodb.audit_source import DynamoDBAuditSource
+
+    processes = DynamoDBProcessRepository(table(), retention=_retention())
+    return AuditService(DynamoDBAuditSource(processes))
+
+
+@cache
 def event_publisher() -> EventPublisher:
     """The publisher to the bus that ``TRELLIS_EVENT_BUS`` names."""
     from trellis_process.eventbridge import EventPublisher
@@ -61,6 +75,27 @@ def set_aside(message: dict[str, Any]) -> None:
     _client("sqs").send_message(
         QueueUrl=_setting("TRELLIS_UNDELIVERED_QUEUE_URL"), MessageBody=json.dumps(message)
     )
+
+
+def refuse_command(body: str, attributes: dict[str, str]) -> None:
+    """Keeps a command in the queue that ``TRELLIS_REFUSED_COMMANDS_QUEUE_URL`` names.
+
+    The body as it came, so that it can be sent again as it is; why it is there, as attributes.
+    """
+    _client("sqs").send_message(
+        QueueUrl=_setting("TRELLIS_REFUSED_COMMANDS_QUEUE_URL"),
+        MessageBody=body,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": _attribute_text(value)}
+            for name, value in attributes.items()
+        },
+    )
+
+
+def _attribute_text(text: str) -> str:
+    """Text as the attribute of a message takes it: not empty, short, and free of controls."""
+    readable = "".join(sign if sign.isprintable() else "�" for sign in text)
+    return readable[:MAX_ATTRIBUTE_CHARACTERS] or "-"
 
 
 @cache

@@ -43,7 +43,8 @@ from trellis_process.http import build_api, refusals
 from trellis_process.http.problems import INTERNAL_ERROR, KINDS
 from trellis_process.testing.clock import ManualClock
 
-from .test_examples import ROOT, StepApi, gateway_event, run, step_api
+from .step_api_server import StepApi, gateway_event, step_api
+from .test_examples import ROOT, run
 
 __all__ = ["step_api"]  # a fixture, found by its name
 

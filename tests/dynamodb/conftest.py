@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from moto import mock_aws
 
-from trellis_process import ProcessService, TimeoutCheckerService
+from trellis_process import Process, ProcessService, TimeoutCheckerService
+from trellis_process.application.audit import AuditService
 from trellis_process.dynamodb import (
     DynamoDBProcessRepository,
     DynamoDBStepTrackerRepository,
     Table,
+    audit_reader,
+    schema,
 )
+from trellis_process.dynamodb.audit_reader import AuditReader
+from trellis_process.dynamodb.audit_source import DynamoDBAuditSource
 from trellis_process.testing.clock import ManualClock
 
 from .wire import Wire
@@ -70,3 +75,34 @@ def service(
 @pytest.fixture
 def checker(trackers: DynamoDBStepTrackerRepository, clock: ManualClock) -> TimeoutCheckerService:
     return TimeoutCheckerService(trackers, clock=clock, pause=lambda _seconds: None)
+
+
+@pytest.fixture
+def source(processes: DynamoDBProcessRepository, table: Table) -> DynamoDBAuditSource:
+    return DynamoDBAuditSource(processes, AuditReader(table, pause=lambda seconds: None))
+
+
+@pytest.fixture
+def audit(source: DynamoDBAuditSource, clock: ManualClock) -> AuditService:
+    return AuditService(source, clock=clock, pause=lambda seconds: None)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_reader, "PAGE", 3)
+
+
+@pytest.fixture
+def change(table: Table) -> Callable[..., None]:
+    """Writes a process's item by hand: attributes to set, and with None to take away."""
+
+    def write(process: Process, **attributes: dict[str, str] | None) -> None:
+        client = table._connection.connection.client
+        key = {"pk": {"S": schema.hash_key(process.key)}, "sk": {"S": schema.PROCESS}}
+        item = client.get_item(TableName=table.name, Key=key)["Item"]
+        item |= {name: value for name, value in attributes.items() if value is not None}
+        for name in [name for name, value in attributes.items() if value is None]:
+            item.pop(name, None)
+        client.put_item(TableName=table.name, Item=item)
+
+    return write

@@ -55,6 +55,7 @@ def test_an_operation_is_called_what_the_service_calls_it() -> None:
         "complete_step",
         "fail_step",
         "heartbeat",
+        "run_batch",
         "get_openapi",
     }
 

@@ -26,6 +26,7 @@ def test_a_start_answers_with_the_process_where_it_lives_and_its_version(client:
     assert started.headers["Location"] == f"{PROCESSES}/{process_id}"
     assert started.headers["ETag"] == '"1"'
     assert started.json == {
+        "tenant_id": "tenant-1",
         "process_id": process_id,
         "process_type": "Order",
         "aggregate_type": "Order",

@@ -30,13 +30,18 @@ def test_the_caller_has_no_right_but_to_invoke(deployed_stack: LocalStack):
     assert statement["Resource"].endswith(f":{deployed_stack.outputs['ApiId']}/*")
 
 
-def test_the_checker_is_started_each_minute(deployed_stack: LocalStack):
+@pytest.mark.parametrize(
+    ("function", "rate"), [("TimeoutChecker", "rate(1 minute)"), ("Audit", "rate(1 hour)")]
+)
+def test_a_function_is_started_by_its_schedule(
+    deployed_stack: LocalStack, function: str, rate: str
+):
     scheduler = deployed_stack.cloud.client("scheduler")
-    (listed,) = scheduler.list_schedules()["Schedules"]
-    schedule = scheduler.get_schedule(Name=listed["Name"])
-    checker = deployed_stack.outputs["TimeoutCheckerFunctionName"]
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    assert schedule["Target"]["Arn"].endswith(f":function:{checker}")
+    listed = scheduler.list_schedules()["Schedules"]
+    schedules = [scheduler.get_schedule(Name=each["Name"]) for each in listed]
+    arn = f":function:{deployed_stack.outputs[f'{function}FunctionName']}"
+    (schedule,) = [each for each in schedules if each["Target"]["Arn"].endswith(arn)]
+    assert schedule["ScheduleExpression"] == rate
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,10 @@ CALLS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
             ("listing", "listing", {"S": "l"}),
         ]
     },
+    **{
+        f"scan {index}": ("dynamodb", "scan", {"TableName": "{TableName}", "IndexName": index})
+        for index in ("due", "aggregate", "listing")
+    },
     "put events": (
         "events",
         "put_events",
@@ -86,13 +90,30 @@ CALLS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "send_message",
         {"QueueUrl": "{MissedSweepsQueueUrl}", "MessageBody": "m"},
     ),
+    "send a command": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{CommandsQueueUrl}", "MessageBody": "m"},
+    ),
+    "take a command": ("sqs", "receive_message", {"QueueUrl": "{CommandsQueueUrl}"}),
+    "refuse a command": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{RefusedCommandsQueueUrl}", "MessageBody": "m"},
+    ),
     "read parked events": ("sqs", "receive_message", {"QueueUrl": "{UndeliveredEventsQueueUrl}"}),
 }
 
 ALLOWED = {
     "StepCommands": {"get", "get many", "put", "query aggregate", "query listing"},
+    "QueueCommands": {"get", "put", "take a command", "refuse a command"},
     "EventPublisher": {"put events", "park an event", "park a batch"},
     "TimeoutChecker": {"get", "get many", "put", "query due"},
+    "Audit": {
+        *("get", "get many", "put"),
+        *("scan", "scan due", "scan aggregate", "scan listing"),
+        *("query due", "query aggregate", "query listing"),
+    },
 }
 
 

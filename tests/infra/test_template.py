@@ -16,12 +16,19 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from trellis_process import Process, ProcessStep
+from trellis_process.commands.message import DETAIL_TYPE, OWN_SOURCE
 from trellis_process.deploy.bundle import ARCHITECTURE, OUTPUT, RUNTIME
 from trellis_process.deploy.sources import lambdas_dir, template_path
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.item import to_item
 
-FUNCTIONS = ["StepCommandsFunction", "EventPublisherFunction", "TimeoutCheckerFunction"]
+FUNCTIONS = [
+    "StepCommandsFunction",
+    "QueueCommandsFunction",
+    "EventPublisherFunction",
+    "TimeoutCheckerFunction",
+    "AuditFunction",
+]
 LIST_STREAMS = "dynamodb:ListStreams"
 
 
@@ -74,26 +81,72 @@ def test_only_listing_streams_has_a_resource_with_a_wildcard(template: dict[str,
     assert [each["Action"] for each in wild] == [LIST_STREAMS]
 
 
+def test_only_the_audit_may_scan(template: dict[str, Any]):
+    roles = resources(template, "AWS::IAM::Role")
+    scanning = [name for name, role in roles.items() if "dynamodb:Scan" in json.dumps(role)]
+    assert scanning == ["AuditRole"]
+
+
 def test_each_function_has_a_role_and_a_log_of_its_own(template: dict[str, Any]):
     functions = resources(template, "AWS::Serverless::Function")
     assert sorted(functions) == sorted(FUNCTIONS)
-    assert len({json.dumps(function["Role"]) for function in functions.values()}) == 3
-    assert len({json.dumps(function["LoggingConfig"]) for function in functions.values()}) == 3
+    assert len({json.dumps(function["Role"]) for function in functions.values()}) == len(FUNCTIONS)
+    assert len({json.dumps(function["LoggingConfig"]) for function in functions.values()}) == len(
+        FUNCTIONS
+    )
     assert all("Policies" not in function for function in functions.values())
 
 
 def test_every_log_is_forgotten_after_the_same_time(template: dict[str, Any]):
     groups = resources(template, "AWS::Logs::LogGroup")
-    assert len(groups) == 4
+    assert len(groups) == len(FUNCTIONS) + 1  # and the API
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
 def test_what_failed_is_kept_encrypted_for_14_days(template: dict[str, Any]):
     queues = resources(template, "AWS::SQS::Queue")
-    assert len(queues) == 3
+    waiting = queues.pop("CommandsQueue")
+    assert queues
+    assert waiting["SqsManagedSseEnabled"] is True
     for queue in queues.values():
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
         assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_a_command_is_out_once_at_a_time_and_given_up_in_the_end(template: dict[str, Any]):
+    queue = resources(template, "AWS::SQS::Queue")["CommandsQueue"]
+    function = resources(template, "AWS::Serverless::Function")["QueueCommandsFunction"]
+    source = resources(template, "AWS::Lambda::EventSourceMapping")["QueueCommandsSource"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]  # as AWS asks for
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == get_att("RefusedCommandsQueue.Arn")
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    # A message's age goes on counting where it is given up, and a person needs time to look.
+    assert queue["MessageRetentionPeriod"] <= 4 * 24 * 60 * 60
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+def test_only_commands_of_others_are_led_from_the_bus_to_the_queue(template: dict[str, Any]):
+    rule = resources(template, "AWS::Events::Rule")["CommandEvents"]
+    assert rule["EventPattern"] == {
+        "source": [{"anything-but": OWN_SOURCE}],
+        "detail-type": [DETAIL_TYPE],
+    }
+    (target,) = rule["Targets"]
+    assert target["Arn"] == get_att("CommandsQueue.Arn")
+
+
+def test_the_bus_may_send_to_the_commands_by_that_rule_alone(template: dict[str, Any]):
+    (policy,) = resources(template, "AWS::SQS::QueuePolicy").values()
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    condition = {"ArnEquals": {"aws:SourceArn": get_att("CommandEvents.Arn")}}
+    assert statement["Condition"] == condition
+
+
+def get_att(name: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": name.split(".")}
 
 
 def test_the_table_is_the_one_that_the_library_describes(template: dict[str, Any]):

@@ -25,6 +25,7 @@ os.environ |= {
     "TRELLIS_TENANT_CLAIM": "tenant_id",
     "TRELLIS_EVENT_BUS": "stack-bus",
     "TRELLIS_UNDELIVERED_QUEUE_URL": "http://queue",
+    "TRELLIS_REFUSED_COMMANDS_QUEUE_URL": "http://refused",
 }
 
 

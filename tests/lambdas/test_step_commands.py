@@ -99,6 +99,33 @@ def test_no_payload_is_logged_or_counted(
     assert "secret" not in written
 
 
+def test_each_command_of_a_batch_has_its_line_without_payload(send: Send, logged: Logged) -> None:
+    process_id = send("POST", PROCESSES, START)["headers"]["Location"].rpartition("/")[2]
+    report = {"process_id": process_id, "step_name": "pay"}
+    commands = [
+        {"command": "CompleteStep", "output": "secret-output", **report},
+        {"command": "FailStep", "error": "secret-error", **report},
+    ]
+
+    send("POST", "/tenants/tenant-1/batch", {"commands": commands})
+
+    _, complete, fail, whole = logged()
+    assert (complete["command"], complete["step_name"]) == ("CompleteStep", "pay")
+    assert (fail["command"], fail["code"]) == ("FailStep", "process_finished")
+    assert (fail["tenant_id"], fail["process_id"]) == ("tenant-1", process_id)
+    assert (whole["operation"], whole["status"]) == ("run_batch", 200)
+    assert "secret" not in json.dumps(logged())
+
+
+def test_a_batch_ends_before_the_functions_time_does(send: Send, context: Context) -> None:
+    context.remaining_ms = 8_000
+
+    answer = send("POST", "/tenants/tenant-1/batch", {"commands": [{}]})
+
+    (result,) = json.loads(answer["body"])["results"]
+    assert (answer["statusCode"], result["problem"]["code"]) == (200, "not_tried")
+
+
 def test_requests_and_their_latency_are_counted_by_operation_and_outcome(
     send: Send, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,13 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore.session import Session
 from rich.console import Console
 from rich.table import Table
 
-from trellis_process.cli.journeys import JOURNEYS, StepApi
+from trellis_process.cli.journeys import JOURNEYS
 from trellis_process.cli.timeline import headed_timeline
+from trellis_process.client import SigV4, TrellisClient
 from trellis_process.local.events import EventTap
-from trellis_process.local.ministack import LocalCloud
+from trellis_process.local.http import Credentials
+from trellis_process.local.ministack import REGION, LocalCloud
 from trellis_process.local.stack import LocalStack, deploy_trellis
 
 LONGEST_WAIT_SECONDS = 90.0  # for the schedule, which first fires a minute after it is made
@@ -54,7 +57,7 @@ def _travel(stack: LocalStack, console: Console) -> tuple[list[Envelope], list[s
 
     Returns the events in the order of their arrival, and what did not end as it should have.
     """
-    api = StepApi(stack.http())
+    trellis = TrellisClient(stack.api_url, SigV4(_session_of(stack.caller), region=REGION))
     tap = EventTap(stack, "demo")
     client = stack.cloud.client("lambda")
     heard: list[Envelope] = []
@@ -66,16 +69,23 @@ def _travel(stack: LocalStack, console: Console) -> tuple[list[Envelope], list[s
 
     for journey in JOURNEYS:
         with console.status(journey.story):
-            process_id = journey.drive(api, sweep)
+            process = journey.drive(trellis, sweep)
         if journey.waits_for:
             console.print(f"[dim]· {journey.waits_for} …[/dim]\n")
         with console.status(journey.waits_for or journey.story):
-            heard += _until_ended(tap, process_id)
-        mine = [event for event in heard if event["process_id"] == process_id]
+            heard += _until_ended(tap, process.process_id)
+        mine = [event for event in heard if event["process_id"] == process.process_id]
         console.print(headed_timeline(mine, journey.story))
-        if (state := api.state(process_id)) != journey.ends:
+        state = trellis.get_process(process.tenant_id, process.process_id).state
+        if state != journey.ends:
             wrong.append(f"{journey.story} It should have {journey.ends}, but is {state}.")
     return heard, wrong
+
+
+def _session_of(caller: Credentials) -> Session:
+    session = Session()
+    session.set_credentials(caller.access_key_id, caller.secret_access_key)
+    return session
 
 
 def _until_ended(tap: EventTap, process_id: str) -> list[Envelope]:

@@ -40,12 +40,14 @@ def deploy_stack(
     Raises :class:`DeployError` with the reason: what is wrong with the template or a parameter, or
     the first resource that failed.
     """
-    key = f"bundle-{hashlib.sha256(bundle.read_bytes()).hexdigest()[:32]}.zip"
-    _upload(client("s3"), bucket, key, bundle)
+    code = _upload(client("s3"), bucket, "bundle-{}.zip", bundle.read_bytes())
+    body = with_code(template, f"s3://{bucket}/{code}").encode()
+    # In a request CloudFormation takes no more than 51,200 bytes of a template.
+    uploaded = _upload(client("s3"), bucket, "template-{}.yaml", body)
     cloudformation = client("cloudformation")
     request = {
         "StackName": stack_name,
-        "TemplateBody": with_code(template, f"s3://{bucket}/{key}"),
+        "TemplateURL": f"https://s3.amazonaws.com/{bucket}/{uploaded}",
         "Parameters": [
             {"ParameterKey": name, "ParameterValue": value}
             for name, value in sorted((parameters or {}).items())
@@ -61,7 +63,9 @@ def deploy_stack(
     return _wait(cloudformation, stack_name, timeout_s)
 
 
-def _upload(s3: Any, bucket: str, key: str, bundle: Path) -> None:
+def _upload(s3: Any, bucket: str, name: str, content: bytes) -> str:
+    """Puts it there under a name taken from it, where it is not there yet; returns that name."""
+    key = name.format(hashlib.sha256(content).hexdigest()[:32])
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError:
@@ -69,7 +73,8 @@ def _upload(s3: Any, bucket: str, key: str, bundle: Path) -> None:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError:
-        s3.put_object(Bucket=bucket, Key=key, Body=bundle.read_bytes())
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
+    return key
 
 
 def _describe(cloudformation: Any, stack_name: str) -> Any:

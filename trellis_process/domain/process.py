@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from trellis_process.domain.change import TIMEOUT, Change
@@ -330,6 +330,28 @@ class Process:
         if fired or due_next != self.wake_up_at:
             change.end(due_next)
         return fired
+
+    def waits(self) -> bool:
+        """Whether something in it has a deadline, so that the checker must look at it some day."""
+        return not self.state.is_final and bool(self.trackers())
+
+    def wakes_in_time(self) -> bool:
+        """Whether its wake-up is as promised: not after the earliest deadline, none at the end."""
+        if self.state.is_final:
+            return self.wake_up_at is None
+        needed = earliest(self.trackers())
+        return needed is None or (self.wake_up_at is not None and self.wake_up_at <= needed)
+
+    def renew_wake_up(self, *, now: datetime) -> None:
+        """Plans the wake-up anew although nothing happened, as an audit does to mend its index.
+
+        One that is planned right already comes a millisecond early from here on, which is
+        harmless: a store whose index has lost the entry makes it again only where it moves.
+        """
+        due_next = earliest(self.trackers())
+        if due_next is not None and due_next == self.wake_up_at:
+            due_next -= timedelta(milliseconds=1)
+        Change(self, now).end(due_next)
 
     # -- How it is kept ----------------------------------------------------------------------
 

@@ -90,10 +90,10 @@ class Table:
             },
         )
 
-    def get(self, hash_key: str) -> Item | None:
-        """A process's item as last written. Raises StoreError."""
+    def get(self, hash_key: str, range_key: str = schema.PROCESS) -> Item | None:
+        """An item, a process's unless said, as last written. Raises StoreError."""
         try:
-            answer = self._connection.get_item(hash_key, schema.PROCESS, consistent_read=True)
+            answer = self._connection.get_item(hash_key, range_key, consistent_read=True)
         except PynamoDBException as error:
             raise store_error(error, writing=False) from error
         return answer.get("Item")

@@ -12,7 +12,7 @@ from trellis_process.application.repositories import ProcessPage
 from trellis_process.domain.process import Process
 from trellis_process.http.preconditions import entity_tag
 from trellis_process.http.problems import CONTENT_TYPE, problem_of
-from trellis_process.http.representation import page_as_json, process_as_json
+from trellis_process.representation import page_as_json, process_as_json
 
 JSON = "application/json"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,11 +79,15 @@ class Api:
         operation = match.operation or NO_OPERATION
         return Asked(request, operation, about, match.arguments.get("tenant_id"))
 
-    def answer(self, asked: Asked) -> Answer:
-        """Does it, and answers. Every error is an answer as well."""
+    def answer(self, asked: Asked, *, has_time: Callable[[], bool] = lambda: True) -> Answer:
+        """Does it, and answers. Every error is an answer as well.
+
+        ``has_time`` is asked before each command of a batch; after a False the rest of the batch
+        is answered as not tried.
+        """
         if self._is_of_another_tenant(asked):
             return failed(TenantNotAllowed(self._tenant_claim))
-        response, error = self._router.answer(asked.request)
+        response, error = self._router.answer(asked.request, has_time)
         # Only the start of a process answers with where it lives, and the address ends in its id.
         _, _, started = response["headers"].get("Location", "").rpartition("/")
         about = {**asked.about, "process_id": started} if started else asked.about

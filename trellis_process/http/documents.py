@@ -39,6 +39,7 @@ class Process(BaseModel):
     Times are ISO 8601 in UTC with milliseconds.
     """
 
+    tenant_id: str
     process_id: str
     process_type: str
     aggregate_type: str
@@ -101,6 +102,33 @@ class UnavailableProblem(Problem):
         description="Whether the change may have been made all the same. Repeating the command is "
         "harmless either way."
     )
+
+
+class BatchResult(BaseModel):
+    """What became of one command of a batch: a process, or a problem."""
+
+    status: int = Field(
+        ge=200, le=599, description="The HTTP status that the command alone would have had."
+    )
+    process_id: str | None = Field(
+        None, description="The process that it changed or started, also where `process` is missing."
+    )
+    process: Process | None = Field(
+        None,
+        description="The process as it is then. Left out, also of a problem, where the answer "
+        "would get too large with it: more than 3 MB.",
+    )
+    problem: InvalidInputProblem | ConflictProblem | UnavailableProblem | Problem | None = Field(
+        None,
+        description="Why it was refused or could not be carried out. `not_tried` (503): the "
+        "batch's time was up before it, and it is to be sent again.",
+    )
+
+
+class BatchResults(BaseModel):
+    """The results of a batch, one for each command, in their order."""
+
+    results: list[BatchResult]
 
 
 class GatewayRefusal(BaseModel):

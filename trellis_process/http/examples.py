@@ -24,9 +24,22 @@ BODIES: dict[str, dict[str, Any]] = {
     "complete_step": {"attempt": 1, "output": {"message_id": "m-1"}},
     "fail_step": {"attempt": 1, "error": "the mailbox does not exist"},
     "heartbeat": {"attempt": 1},
+    "run_batch": {
+        "commands": [
+            {
+                "command": "CompleteStep",
+                "process_id": _PROCESS_ID,
+                "step_name": "send_email",
+                "attempt": 1,
+                "output": {"message_id": "m-1"},
+            },
+            {"command": "CancelProcess", "process_id": "3c1f", "reason": "withdrawn"},
+        ]
+    },
 }
 
 PROCESS: dict[str, Any] = {
+    "tenant_id": "clinic-7",
     "process_id": _PROCESS_ID,
     "process_type": "ReferralNotification",
     "aggregate_type": "Referral",
@@ -55,3 +68,19 @@ PROCESS: dict[str, Any] = {
 }
 
 PAGE: dict[str, Any] = {"processes": [PROCESS], "cursor": "UmVmZXJyYWxOb3RpZmljYXRpb24"}
+
+RESULTS: dict[str, Any] = {
+    "results": [
+        {"status": 200, "process_id": _PROCESS_ID, "process": PROCESS},
+        {
+            "status": 404,
+            "problem": {
+                "type": "urn:trellis:problem:process_not_found",
+                "title": "There is no such process",
+                "status": 404,
+                "detail": "no process '3c1f' in this tenant",
+                "code": "process_not_found",
+            },
+        },
+    ]
+}

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
+from trellis_process.commands.fields import field_path
 from trellis_process.domain.limits import MAX_ACTOR_CHARACTERS, JsonValue
 from trellis_process.errors import InvalidInput
-from trellis_process.http.body import read_object
-from trellis_process.http.fields import field_path
+from trellis_process.http.body import read_body
 
 
 class ApiRequest(APIGatewayProxyEventV2):
@@ -72,8 +72,8 @@ class ApiRequest(APIGatewayProxyEventV2):
 
     @cached_property
     def json_body(self) -> dict[str, JsonValue] | None:
-        """The JSON object of the body, or None; raises what ``read_object`` raises."""
-        return read_object(
+        """The JSON object of the body, or None; raises what ``read_body`` raises."""
+        return read_body(
             self.body or "",
             is_base64=bool(self.is_base64_encoded),
             content_type=self._content_type,

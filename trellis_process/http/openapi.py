@@ -47,6 +47,7 @@ _REFUSED_WITH: dict[str, list[str]] = {
     "complete_step": _COMMAND,
     "fail_step": _COMMAND,
     "heartbeat": _COMMAND,
+    "run_batch": [*_WITH_BODY, "InvalidInput"],
     "get_openapi": [],
 }
 
@@ -68,6 +69,9 @@ _DESCRIPTIONS = {
     "fail_step": "The process fails with it. It counts for the current attempt only, and is "
     "ignored from an older one.",
     "heartbeat": "The attempt's time limit counts anew from now.",
+    "run_batch": "In their order, each for itself: one that is refused does not stop the others, "
+    "and the answer is 200 whatever became of them. A batch of more than 25, or one that cannot be "
+    "read, is refused as a whole. To repeat one safely, give each start an `idempotency_key`.",
     "get_openapi": "The same document that is kept with the source.",
 }
 
@@ -116,6 +120,7 @@ def openapi_document() -> Json:
         "tags": [
             {"name": "processes", "description": "Start, find and cancel processes."},
             {"name": "steps", "description": "Report on the steps of a process."},
+            {"name": "batch", "description": "Several commands at once."},
             {"name": "about", "description": "What this API is."},
         ],
         "paths": generated["paths"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trellis_process.http.examples import PAGE, PROCESS
+from trellis_process.http.examples import PAGE, PROCESS, RESULTS
 from trellis_process.http.openapi_schemas import REFERENCE
 from trellis_process.http.problems import CONTENT_TYPE as PROBLEM
 
@@ -25,6 +25,8 @@ def success(operation: str) -> Json:
     if operation == "find_process":
         headers = {"Content-Location": {"$ref": "#/components/headers/Location"}}
         return {"200": _process("The newest process about the aggregate.", headers)}
+    if operation == "run_batch":
+        return {"200": _answer("What became of each command.", "BatchResults", example=RESULTS)}
     if operation == "get_openapi":
         content = {"application/json": {"schema": {"type": "object"}}}
         return {"200": {"description": "This document.", "content": content}}

@@ -7,6 +7,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from trellis_process.commands import COMMANDS
 from trellis_process.http import documents
 
 Json = dict[str, Any]
@@ -29,6 +30,8 @@ def schemas(of_requests: Json) -> Json:
         for name, schema in of_requests.items()
         if "ValidationError" not in name  # Powertools' own answer, which is never given
     }
+    for model in COMMANDS.values():
+        found[model.__name__]["required"].remove("tenant_id")  # it is the path's
     found |= {name: without_null(schema) for name, schema in of_answers["$defs"].items()}
     return {name: tidy_schema(found[name]) for name in sorted(found)}
 
@@ -59,4 +62,6 @@ def without_null(value: Any) -> Any:
     if len(choices) == 1:
         del schema["anyOf"]
         schema |= cast(Json, choices[0])
+    elif choices:
+        schema["anyOf"] = choices
     return schema

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from trellis_process.application.process_service import MAX_PAGE
 from trellis_process.application.start_request import MAX_KEY_CHARACTERS
-from trellis_process.domain.limits import check_text, check_whole_number
+from trellis_process.commands import bodies
+from trellis_process.commands.bodies import AggregateId, Name, checked
+from trellis_process.domain.limits import check_whole_number
 from trellis_process.domain.states import ProcessState
 from trellis_process.errors import InvalidInput
-from trellis_process.http.requests import AggregateId, Name, checked
 
 
 def _check_limit(field: str, value: object) -> int:
@@ -27,12 +28,6 @@ def _check_state(field: str, value: object) -> ProcessState:
     except ValueError as error:
         allowed = f"allowed are {', '.join(ProcessState)}"
         raise InvalidInput(field, value, allowed) from error
-
-
-def _check_key(field: str, value: object) -> object:
-    if not value:
-        raise InvalidInput(field, value, "allowed is text, not empty")
-    return check_text(field, value, MAX_KEY_CHARACTERS)
 
 
 TenantId: TypeAlias = Annotated[
@@ -68,7 +63,7 @@ AggregateIdToFind: TypeAlias = Annotated[
 ]
 
 IdempotencyKey: TypeAlias = Annotated[
-    Annotated[str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), checked(_check_key)] | None,
+    bodies.IdempotencyKey | None,
     Header(
         alias="Idempotency-Key",
         description=f"Text of 1 to {MAX_KEY_CHARACTERS} characters, the tenant's own. The same key "

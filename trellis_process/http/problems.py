@@ -13,18 +13,19 @@ from trellis_process.http.refusals import (
     InvalidRequest,
     MalformedRequest,
     MethodNotAllowed,
+    NotTried,
     PathNotFound,
     TenantNotAllowed,
     UnsupportedMediaType,
 )
-from trellis_process.http.representation import process_as_json
+from trellis_process.representation import process_as_json
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal_error"
 RETRY_AFTER_SECONDS = 1  # the command has been retried for a while already
 
-#: Where a field of the library has another name in a request.
-_IN_A_REQUEST = {"idempotency_key": "Idempotency-Key"}
+#: What the library calls otherwise than the header that it came in.
+_AS_HEADER = {"idempotency_key": "Idempotency-Key"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ KINDS: dict[type[Exception], ProblemKind] = {
     errors.StepNotStarted: ProblemKind(409, "The step was never started"),
     errors.AttemptUnknown: ProblemKind(409, "There is no such attempt"),
     errors.VersionMismatch: ProblemKind(412, "The process is at another version"),
+    NotTried: ProblemKind(503, "There was no time for it"),
     errors.StoreError: ProblemKind(503, "The store does not answer"),
     errors.Throttled: ProblemKind(503, "The store is overloaded"),
     errors.LostRace: ProblemKind(503, "Others kept changing the process"),
@@ -78,19 +80,23 @@ def code_of(error: Exception) -> str:
     return error.code if isinstance(error, TrellisError) else INTERNAL_ERROR
 
 
-def problem_of(error: Exception) -> Problem:
-    """The problem document of an error, and the headers that go with it."""
+def problem_of(error: Exception, *, from_headers: bool = True) -> Problem:
+    """The problem document of an error, and the headers that go with it.
+
+    ``from_headers`` says whether an idempotency key and the version that a change is decided on
+    came in headers, by the names of which the document then calls them.
+    """
     kind = next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
     document: dict[str, Any] = {
         "type": f"urn:trellis:problem:{code_of(error)}",
         "title": kind.title,
         "status": kind.status,
-        "detail": _detail(error),
+        "detail": _detail(error, from_headers),
         "code": code_of(error),
     }
     headers: dict[str, str] = {}
     if isinstance(error, InvalidInput):
-        document["errors"] = [_field_error(refusal) for refusal in _refusals(error)]
+        document["errors"] = [_field_error(each, from_headers) for each in _refusals(error)]
     elif isinstance(error, Conflict) and error.process is not None:
         document["process"] = process_as_json(error.process)
         headers["ETag"] = entity_tag(error.process.version)
@@ -102,22 +108,22 @@ def problem_of(error: Exception) -> Problem:
     return Problem(kind.status, headers, document)
 
 
-def _detail(error: Exception) -> str:
+def _detail(error: Exception, from_headers: bool) -> str:
     if not isinstance(error, TrellisError):
         return "this is a fault of the tracker; it is on record"
     if isinstance(error, StoreError):
         # What a store says of itself is for the log.
         return (
             "try again in a moment: a command that was carried out is recognised and not carried "
-            "out twice; to start a process, send an Idempotency-Key for that"
+            "out twice; to start a process, send an idempotency key for that"
         )
-    if isinstance(error, errors.VersionMismatch) and error.process is not None:
+    if from_headers and isinstance(error, errors.VersionMismatch) and error.process is not None:
         return (
             f"the process is at version {error.process.version}, which If-Match does not name; "
             "read it and decide again"
         )
     if isinstance(error, InvalidInput):
-        first, *more = map(_field_error, _refusals(error))
+        first, *more = (_field_error(each, from_headers) for each in _refusals(error))
         text = "{field}: got {given}; {allowed}".format_map(first)
         return f"{text}; {len(more)} more in errors" if more else text
     return str(error)
@@ -127,9 +133,10 @@ def _refusals(error: InvalidInput) -> Sequence[InvalidInput]:
     return error.refusals if isinstance(error, InvalidRequest) else [error]
 
 
-def _field_error(refusal: InvalidInput) -> dict[str, str]:
+def _field_error(refusal: InvalidInput, from_headers: bool) -> dict[str, str]:
+    named = _AS_HEADER.get(refusal.field, refusal.field)
     return {
-        "field": _IN_A_REQUEST.get(refusal.field, refusal.field),
+        "field": named if from_headers else refusal.field,
         "given": refusal.given,
         "allowed": refusal.allowed,
     }

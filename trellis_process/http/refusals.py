@@ -1,4 +1,4 @@
-"""What only a request over HTTP can be refused for, as branches of the library's error tree.
+"""What a request over HTTP can be refused for besides, as branches of the library's error tree.
 
 ::
 
@@ -8,21 +8,27 @@
     ├── PathNotFound              nothing lives under this path
     ├── MethodNotAllowed          something does, but it does not take this method
     ├── TenantNotAllowed          the caller's token is another tenant's, or none's
+    ├── NotTried                  the time of a batch was up before this command of it
     └── InvalidInput
         └── InvalidRequest        several fields were refused, all of them named
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from trellis_process.errors import Described, InvalidInput, TrellisError
+from trellis_process.commands.refusals import InvalidRequest, MalformedRequest
+from trellis_process.errors import TrellisError
 
-
-class MalformedRequest(TrellisError):
-    """The request cannot be read at all. Nothing was done."""
-
-    code = "malformed_request"
+__all__ = [
+    "InvalidRequest",
+    "MalformedRequest",
+    "MethodNotAllowed",
+    "NotTried",
+    "PathNotFound",
+    "TenantNotAllowed",
+    "UnsupportedMediaType",
+]
 
 
 class UnsupportedMediaType(TrellisError):
@@ -59,11 +65,10 @@ class TenantNotAllowed(TrellisError):
         super().__init__(f"the claim {claim!r} of your token is not the tenant of this path")
 
 
-class InvalidRequest(InvalidInput):
-    """Several fields of a request were refused, and ``refusals`` says of each which and why."""
+class NotTried(TrellisError):
+    """A command of a batch that was not begun. Nothing was done about it."""
 
-    def __init__(self, refusals: Sequence[InvalidInput]) -> None:
-        self.refusals = refusals
-        super().__init__(
-            "body", Described(f"{len(refusals)} fields that are not allowed"), "see each"
-        )
+    code = "not_tried"
+
+    def __init__(self) -> None:
+        super().__init__("the batch's time was up before this command; send it again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,8 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
+from trellis_process.commands.fields import model_in, refusal_of
 from trellis_process.http.answers import problem_answer
-from trellis_process.http.fields import model_in, refusal_of
 from trellis_process.http.gateway import ApiRequest
 from trellis_process.http.refusals import MethodNotAllowed, PathNotFound
 
@@ -45,15 +46,22 @@ class Router(APIGatewayHttpResolver):
         self.exception_handler(NotFoundError)(self._answer_for_no_route)
         self.exception_handler(RequestValidationError)(self._answer_for_fields)
 
-    def answer(self, request: ApiRequest) -> tuple[dict[str, Any], Exception | None]:
+    def answer(
+        self, request: ApiRequest, has_time: Callable[[], bool]
+    ) -> tuple[dict[str, Any], Exception | None]:
         """The answer to a request, and the error that it ended with, if any."""
-        self._asked, self._error = request, None
+        self._asked, self._has_time, self._error = request, has_time, None
         return self.resolve(request.raw_event, None), self._error  # type: ignore[arg-type]
 
     @property
     def asked(self) -> ApiRequest:
         """The request in hand."""
         return self._asked
+
+    @property
+    def has_time(self) -> Callable[[], bool]:
+        """Whether there is time left to begin another command of the request in hand."""
+        return self._has_time
 
     def match(self, method: str, path: str) -> Match:
         """What a method and a path lead to."""

@@ -10,6 +10,14 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from trellis_process.application.process_service import MAX_PAGE, ProcessService
+from trellis_process.commands.bodies import (
+    CancelProcess,
+    CompleteStep,
+    FailStep,
+    Heartbeat,
+    StartProcess,
+    StartStep,
+)
 from trellis_process.domain.process import ProcessKey
 from trellis_process.errors import NotFound
 from trellis_process.http.answers import (
@@ -20,6 +28,7 @@ from trellis_process.http.answers import (
     started_answer,
     unchanged_answer,
 )
+from trellis_process.http.batch import add_batch_route
 from trellis_process.http.parameters import (
     AggregateIdToFind,
     AggregateType,
@@ -35,14 +44,6 @@ from trellis_process.http.parameters import (
     TenantId,
 )
 from trellis_process.http.preconditions import expected_version, is_unchanged
-from trellis_process.http.requests import (
-    CancelProcess,
-    CompleteStep,
-    FailStep,
-    Heartbeat,
-    StartProcess,
-    StartStep,
-)
 from trellis_process.http.router import Router
 
 PROCESSES = "/tenants/<tenant_id>/processes"
@@ -54,6 +55,7 @@ def add_routes(router: Router, service: ProcessService) -> None:
     """Gives a router every route of the API, each of which asks the service for one thing."""
     add_process_routes(router, service)
     add_step_routes(router, service)
+    add_batch_route(router, service)
 
     @router.get(
         "/openapi.json",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
-from trellis_process.local.ministack import ACCOUNT_ID
+from trellis_process.eventbridge import SOURCE
 from trellis_process.local.stack import LocalStack
 
 Event = Mapping[str, Any]
@@ -17,7 +17,7 @@ _LONGEST_WAIT_S = 20  # SQS takes no more
 
 
 class EventTap:
-    """Hears every event on the bus of ``stack`` from now on.
+    """Hears from now on what Trellis tells on the bus of ``stack``, not what others put there.
 
     ``name`` is for one listener: two taps of one name share the events between them, and a tap of
     a cloud that kept its data goes on where the last one of its name stopped.
@@ -31,9 +31,7 @@ class EventTap:
         )["Attributes"]
         events = stack.cloud.client("events")
         rule = {"EventBusName": stack.outputs["EventBusName"]}
-        events.put_rule(
-            Name=f"tap-{name}", EventPattern=json.dumps({"account": [ACCOUNT_ID]}), **rule
-        )
+        events.put_rule(Name=f"tap-{name}", EventPattern=json.dumps({"source": [SOURCE]}), **rule)
         target = {"Id": "queue", "Arn": attributes["QueueArn"]}
         events.put_targets(Rule=f"tap-{name}", Targets=[target], **rule)
 

@@ -1,4 +1,4 @@
-"""Which fields of a request were refused, from what the validation reports."""
+"""Which fields of a command were refused, from what the validation reports."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from trellis_process.commands.refusals import InvalidRequest
 from trellis_process.domain.limits import MAX_STEPS
 from trellis_process.errors import Described, InvalidInput
-from trellis_process.http.refusals import InvalidRequest
 
 MAX_REFUSALS = 100  # enough to mend a request by
 
@@ -37,8 +37,7 @@ def _refusal(reported: Mapping[str, Any], body: type[BaseModel] | None) -> Inval
     field = path[0].title() if where == "header" else field_path(path) or where
     refused = reported.get("ctx", {}).get("refused")
     if isinstance(refused, InvalidInput):
-        refused.field = field
-        return refused
+        return type(refused)(field, Described(refused.given), refused.allowed)
     given = reported["input"]
     if reported["type"] == "missing":
         return InvalidInput(field, Described("nothing"), "it is required")

@@ -1,7 +1,8 @@
-"""What the bodies of requests look like: the models that Powertools validates them with.
+"""What each command says, whichever way it comes: models with the domain's own checks.
 
-Limits and patterns stand here for the OpenAPI document; what decides, and words the refusal, are
-the domain's own checks, so that the library and the API refuse the same in the same words.
+Limits and patterns stand here for the documents that describe commands; what decides, and words
+the refusal, are the domain's own checks, so that the library and every way in refuse the same in
+the same words.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.domain.limits import (
     MAX_AGGREGATE_ID_CHARACTERS,
     MAX_ATTEMPT,
@@ -61,6 +63,12 @@ def _text(at_most: int) -> BeforeValidator:
     return checked(partial(check_text, at_most=at_most))
 
 
+def _check_key(field: str, value: object) -> object:
+    if not value:
+        raise InvalidInput(field, value, "allowed is text, not empty")
+    return check_text(field, value, MAX_KEY_CHARACTERS)
+
+
 Name: TypeAlias = Annotated[
     str,
     Field(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=NAME_PATTERN),
@@ -73,19 +81,22 @@ AggregateId: TypeAlias = Annotated[
 ]
 TimeoutMs: TypeAlias = Annotated[int, Field(ge=1, le=MAX_TIMEOUT_MS), checked(check_timeout_ms)]
 Attempt: TypeAlias = Annotated[int, Field(ge=1, le=MAX_ATTEMPT), _whole_number(1, MAX_ATTEMPT)]
+IdempotencyKey: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), checked(_check_key)
+]
 ReasonText: TypeAlias = Annotated[
     str, Field(max_length=MAX_REASON_CHARACTERS), _text(MAX_REASON_CHARACTERS)
 ]
 
 
-class Request(BaseModel):
+class Body(BaseModel):
     """What every body has in common: no unknown fields, and no type taken for another."""
 
     # Built on first use, so that a cold start pays for the route that it is for.
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
-class Command(Request):
+class CommandBody(Body):
     """What the body of every command may say."""
 
     reason: ReasonText | None = Field(
@@ -95,7 +106,7 @@ class Command(Request):
     )
 
 
-class StepReport(Command):
+class StepReport(CommandBody):
     """What the body of every report on a step may say."""
 
     attempt: Attempt | None = Field(
@@ -105,7 +116,7 @@ class StepReport(Command):
     )
 
 
-class StepToStart(Request):
+class StepToStart(Body):
     """A step of a process that is to be started."""
 
     name: Name = Field(
@@ -130,7 +141,7 @@ class StepToStart(Request):
         )
 
 
-class StartProcess(Command):
+class StartProcess(CommandBody):
     """A process to start."""
 
     process_type: Name = Field(description="What kind of process it is, in your words.")
@@ -159,7 +170,7 @@ class StartProcess(Command):
     )
 
 
-class CancelProcess(Command):
+class CancelProcess(CommandBody):
     """A process to call off."""
 
 

@@ -1,0 +1,93 @@
+"""A process comes back from its JSON as it was, but for what only a store needs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from trellis_process import Process, ProcessPage
+from trellis_process.representation import (
+    page_as_json,
+    page_from_json,
+    process_as_json,
+    process_from_json,
+)
+from trellis_process.testing import START, a_step, a_stored_process
+
+
+def a_reported_process() -> Process:
+    process = a_stored_process(
+        a_step("pay", timeout_ms=60_000, retries_permitted=2),
+        a_step("ship"),
+        metadata={"priority": "high"},
+        timeout_ms=86_400_000,
+    )
+    process.start_step("pay", now=START + timedelta(milliseconds=1_001), actor="cashier")
+    return process
+
+
+def moved(process: Process, *commands: str) -> Process:
+    now = START + timedelta(seconds=2)
+    for command in commands:
+        if command == "cancel":
+            process.cancel(now=now, reason="withdrawn")
+        elif command == "fail":
+            process.fail_step("ship", "no address", now=now)
+        else:
+            process.complete_step(command, {"done": [1, 2.5, None]}, now=now)
+    return process
+
+
+@pytest.mark.parametrize("commands", [[], ["pay"], ["pay", "ship"], ["fail"], ["cancel"]])
+def test_a_process_comes_back_as_it_was(commands: list[str]) -> None:
+    process = moved(a_reported_process(), *commands)
+
+    text = json.dumps(process_as_json(process))
+    came_back = process_from_json(json.loads(text))
+
+    assert came_back == replace(
+        process, events=(), previous_event_version=0, wake_up_at=None, has_changed=False
+    )
+    assert came_back.ended_at == process.ended_at
+    assert json.dumps(process_as_json(came_back)) == text
+
+
+def test_fields_of_a_later_version_are_passed_over() -> None:
+    value = process_as_json(a_reported_process())
+    value["colour"] = "green"
+    value["steps"][0]["colour"] = "green"
+
+    assert process_from_json(value).step("pay").attempt == 1
+
+
+def test_a_page_comes_back_as_it_was() -> None:
+    first = a_stored_process()
+    process = replace(first, events=(), wake_up_at=None)
+
+    for page in (ProcessPage([process], "next"), ProcessPage([], None)):
+        assert page_from_json(page_as_json(page)) == page
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        "process",
+        {},
+        {**process_as_json(a_stored_process()), "state": "lost"},
+        {**process_as_json(a_stored_process()), "started_at": "today"},
+        {**process_as_json(a_stored_process()), "steps": [{"name": "pay"}]},
+        {**process_as_json(a_stored_process()), "steps": ["pay"]},
+        {**process_as_json(a_stored_process()), "steps": {"pay": 1}},
+    ],
+)
+def test_what_is_no_process_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"process|lost|today"):
+        process_from_json(value)
+    with pytest.raises(ValueError, match=r"process|lost|today"):
+        page_from_json({"processes": [value]} if value else value)

@@ -1,0 +1,26 @@
+"""A client of the step API: the verbs of ProcessService, for a service that calls a deployed stack.
+
+Begin at ``TrellisClient``. Nothing is needed but Python, and botocore to sign with the credentials
+of an AWS principal: ``pip install 'trellis-process[client]'``.
+"""
+
+from trellis_process.client.authorization import Authorization, BearerToken, Request, SigV4
+from trellis_process.client.errors import (
+    NotAuthorized,
+    TrackerFault,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from trellis_process.client.trellis_client import TrellisClient
+
+__all__ = [
+    "Authorization",
+    "BearerToken",
+    "NotAuthorized",
+    "Request",
+    "SigV4",
+    "TrackerFault",
+    "TrellisClient",
+    "UnexpectedAnswer",
+    "Unreachable",
+]

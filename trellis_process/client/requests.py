@@ -1,0 +1,133 @@
+"""Requests: what goes to the step API for each call, refused here where the tracker would."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from trellis_process.application.start_request import MAX_KEY_CHARACTERS
+from trellis_process.domain.limits import (
+    MAX_ATTEMPT,
+    MAX_ERROR_CHARACTERS,
+    MAX_OUTPUT_BYTES,
+    MAX_REASON_CHARACTERS,
+    JsonValue,
+    check_json,
+    check_name,
+    check_optional_text,
+    check_text,
+    check_whole_number,
+)
+from trellis_process.domain.process import Process, ProcessKey
+from trellis_process.domain.states import ProcessState
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import InvalidInput
+
+MAX_VERSION = 10**15  # what an entity tag of the step API holds
+
+_KEY = re.compile(rf"(?! )[ -~]{{1,{MAX_KEY_CHARACTERS}}}(?<! )")
+_NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def processes_path(tenant_id: str) -> str:
+    """Where a tenant's processes are; a name has no character that a path would need to encode."""
+    return f"/tenants/{check_name('tenant_id', tenant_id)}/processes"
+
+
+def process_path(process: Process | ProcessKey) -> str:
+    """Where a process is."""
+    process_id = check_name("process_id", process.process_id)
+    return f"{processes_path(process.tenant_id)}/{process_id}"
+
+
+def start_body(asked: Process, *, auto_start_steps: bool, reason: str | None) -> dict[str, Any]:
+    """The body that asks for a process like this one."""
+    return _without_none(
+        process_type=asked.process_type,
+        aggregate_type=asked.aggregate_type,
+        aggregate_id=asked.aggregate_id,
+        steps=[_step_to_start(step) for step in asked.steps.values()],
+        metadata=asked.metadata or None,
+        timeout_ms=asked.timeout_ms,
+        auto_start_steps=auto_start_steps or None,
+        reason=reason,
+    )
+
+
+def start_headers(idempotency_key: str) -> dict[str, str]:
+    """The header by which a repeated start is known.
+
+    Raises InvalidInput for what a header does not carry unchanged.
+    """
+    if not isinstance(idempotency_key, str) or not _KEY.fullmatch(idempotency_key):
+        raise InvalidInput(
+            "idempotency_key",
+            idempotency_key,
+            f"allowed over HTTP are 1 to {MAX_KEY_CHARACTERS} printable ASCII characters, "
+            "without space at either end",
+        )
+    return {"Idempotency-Key": idempotency_key}
+
+
+def report_body(
+    *,
+    attempt: int | None = None,
+    reason: str | None = None,
+    output: JsonValue = None,
+    error: str | None = None,
+) -> dict[str, Any]:
+    """The body of a report; what is None is left out."""
+    return _without_none(
+        attempt=None if attempt is None else check_whole_number("attempt", attempt, 1, MAX_ATTEMPT),
+        output=check_json("output", output, MAX_OUTPUT_BYTES),
+        error=error,
+        reason=check_optional_text("reason", reason, MAX_REASON_CHARACTERS),
+    )
+
+
+def readable_error(error: str) -> str:
+    """An error as the tracker takes it: cut to its limit, unprintable characters written out."""
+    if isinstance(error, str):
+        error = _NOT_IN_TEXT.sub(lambda found: ascii(found[0])[1:-1], error)
+        error = error.encode("utf-8", "backslashreplace").decode()
+        if len(error) > MAX_ERROR_CHARACTERS:
+            error = error[: MAX_ERROR_CHARACTERS - 1] + "…"
+    return check_text("error", error, MAX_ERROR_CHARACTERS)
+
+
+def precondition(expected_version: int | None) -> dict[str, str]:
+    """The header with which a change is made on that version or not at all."""
+    if expected_version is None:
+        return {}
+    version = check_whole_number("expected_version", expected_version, 0, MAX_VERSION)
+    return {"If-Match": f'"{version}"'}
+
+
+def listing_query(process_type: str | None, state: ProcessState | None) -> dict[str, str]:
+    """The filters of a listing."""
+    query: dict[str, str] = {}
+    if process_type is not None:
+        query["process_type"] = check_name("process_type", process_type)
+    if state is not None:
+        query["state"] = _check_state(state).value
+    return query
+
+
+def _check_state(state: str) -> ProcessState:
+    try:
+        return ProcessState(state)
+    except ValueError:
+        allowed = ", ".join(ProcessState)
+        raise InvalidInput("state", state, f"allowed is one of {allowed}") from None
+
+
+def _step_to_start(step: ProcessStep) -> dict[str, Any]:
+    return _without_none(
+        name=step.name,
+        timeout_ms=step.timeout_ms,
+        retries_permitted=step.retries_permitted or None,
+    )
+
+
+def _without_none(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,295 @@
+"""TrellisClient: starts processes, reports on their steps and finds them, in a deployed stack."""
+
+from __future__ import annotations
+
+import ssl
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from trellis_process.application.repositories import ProcessPage
+from trellis_process.client import requests
+from trellis_process.client.authorization import Authorization, BearerToken, SigV4
+from trellis_process.client.calls import Calls, Pause
+from trellis_process.client.connections import Connections
+from trellis_process.domain.limits import JsonValue, check_aggregate_id, check_name
+from trellis_process.domain.process import Process, ProcessKey
+from trellis_process.domain.states import ProcessState
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import Conflict, NotFound, StepNotFound
+from trellis_process.representation import page_from_json, process_from_json
+
+
+class TrellisClient:
+    """What a service asks of a deployed stack: the verbs of ProcessService, over HTTP.
+
+    ``base_url`` is the stack's output ``ApiUrl``. Calls are signed with the credentials that every
+    AWS client finds, unless ``authorization`` is another one: ``SigV4(session)``,
+    ``BearerToken(token)``. Who reports is the caller whom the API authenticated, so there is no
+    ``actor`` to give.
+
+    Each command returns the ``Process`` as the tracker has it, and brings the one that was passed
+    up to date, also where a Conflict refuses it. What only a store needs does not come along: its
+    events, fingerprint and wake-up.
+
+    Errors are those of ``trellis_process.errors``, and those of ``trellis_process.client.errors``:
+    any call may raise InvalidInput, ProcessNotFound, a Conflict that carries the process, a
+    StoreError, NotAuthorized, TrackerFault or UnexpectedAnswer. Input is checked before it is sent.
+
+    A call is tried up to ``tries`` times: ``client/calls.py`` says after which answers and how
+    long it waits. That is safe because commands may be repeated; name ``attempt`` where another
+    attempt may begin meanwhile, then a repeat is about yours or nothing. Opening a connection may
+    take ``connect_timeout_s``, each wait for the answer ``read_timeout_s``: the tracker itself
+    takes 15 s at most, so with 20 s its answer is heard.
+
+    One client serves any number of threads, over one kept connection for each. Proxies in the
+    environment are not used. Certificates are verified, by ``ssl_context`` if one is given.
+
+    Raises ValueError for a ``base_url`` that is none, or for a token that would travel in clear.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        authorization: Authorization | None = None,
+        *,
+        connect_timeout_s: float = 3.0,
+        read_timeout_s: float = 20.0,
+        tries: int = 4,
+        ssl_context: ssl.SSLContext | None = None,
+        pause: Pause = time.sleep,
+    ) -> None:
+        base_url = base_url.rstrip("/")
+        _check_address(base_url, authorization)
+        if tries < 1:
+            raise ValueError("tries is how often a call is tried in all: at least 1")
+        self._connections = Connections(
+            base_url,
+            connect_timeout_s=connect_timeout_s,
+            read_timeout_s=read_timeout_s,
+            ssl_context=ssl_context,
+        )
+        self._calls = Calls(
+            base_url, authorization or SigV4(), self._connections, tries=tries, pause=pause
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections. It may be used again and then opens new ones."""
+        self._connections.close()
+
+    def start_process(
+        self,
+        *,
+        tenant_id: str,
+        process_type: str,
+        aggregate_type: str,
+        aggregate_id: str,
+        steps: Iterable[ProcessStep],
+        metadata: dict[str, JsonValue] | None = None,
+        timeout_ms: int | None = None,
+        auto_start_steps: bool = False,
+        idempotency_key: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Starts a process; with ``auto_start_steps`` its steps' first attempts begin with it.
+
+        ``timeout_ms`` is the time that the whole process may take. With an ``idempotency_key``
+        (1 to 256 printable ASCII characters, the tenant's own) the same request returns the
+        process it started before, as it is now; another request raises IdempotencyKeyReused.
+        Without one the client makes a random one, so that its own tries start one process.
+        """
+        key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+        asked = Process.start(  # refuses what the tracker would
+            process_id="not-known-yet",
+            tenant_id=tenant_id,
+            process_type=process_type,
+            aggregate_type=aggregate_type,
+            aggregate_id=aggregate_id,
+            steps=steps,
+            metadata=metadata,
+            timeout_ms=timeout_ms,
+            now=datetime.now(UTC),
+            reason=reason,
+        )
+        return self._calls.post(
+            requests.processes_path(tenant_id),
+            requests.start_body(asked, auto_start_steps=auto_start_steps, reason=reason),
+            requests.start_headers(key),
+            read=process_from_json,
+        )
+
+    def start_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        attempt: int | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Begins an attempt at a step; a failed step is tried again and its process reopened."""
+        body = requests.report_body(attempt=attempt, reason=reason)
+        return self._report(process, step_name, "start", body, expected_version)
+
+    def complete_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        output: JsonValue = None,
+        *,
+        attempt: int | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Ends a step with success and what it resulted in: JSON of at most 32 KB."""
+        body = requests.report_body(attempt=attempt, reason=reason, output=output)
+        return self._report(process, step_name, "complete", body, expected_version)
+
+    def fail_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        error: str,
+        *,
+        attempt: int | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Ends a step without success, and with it the process.
+
+        An ``error`` of more than 4,096 characters is cut, and what no error may hold is written
+        out, so that a service that fails can always say so.
+        """
+        body = requests.report_body(
+            attempt=attempt, reason=reason, error=requests.readable_error(error)
+        )
+        return self._report(process, step_name, "fail", body, expected_version)
+
+    def heartbeat(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        attempt: int | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Says that an attempt is alive: its time limit counts anew from now."""
+        body = requests.report_body(attempt=attempt, reason=reason)
+        return self._report(process, step_name, "heartbeat", body, expected_version)
+
+    def cancel_process(
+        self,
+        process: Process | ProcessKey,
+        *,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Calls a process off; what is open in it is given up."""
+        path = f"{requests.process_path(process)}/cancel"
+        return self._command(process, path, requests.report_body(reason=reason), expected_version)
+
+    def get_process(self, tenant_id: str, process_id: str) -> Process:
+        """The process of that id. Raises ProcessNotFound, also for another tenant's id."""
+        path = requests.process_path(ProcessKey(tenant_id, process_id))
+        return self._calls.get(path, read=process_from_json, process_id=process_id)
+
+    def find_process(
+        self, tenant_id: str, aggregate_type: str, aggregate_id: str
+    ) -> Process | None:
+        """The newest process about an aggregate, or None. Follows a start within a moment."""
+        query = {
+            "aggregate_id": check_aggregate_id("aggregate_id", aggregate_id),
+            "aggregate_type": check_name("aggregate_type", aggregate_type),
+        }
+        path = f"{requests.processes_path(tenant_id)}/by-aggregate"
+        try:
+            return self._calls.get(path, query, read=process_from_json)
+        except NotFound:
+            return None
+
+    def list_processes(
+        self,
+        tenant_id: str,
+        *,
+        process_type: str | None = None,
+        state: ProcessState | None = None,
+    ) -> Iterator[Process]:
+        """A tenant's processes: by type from Z to A, the newest first in each.
+
+        Pages of 100 are read as the iteration gets to them. What changed this moment may be
+        missing yet.
+        """
+        path = requests.processes_path(tenant_id)
+        return self._listed(path, requests.listing_query(process_type, state))
+
+    def _listed(self, path: str, query: dict[str, str]) -> Iterator[Process]:
+        cursor: str | None = ""
+        while cursor is not None:
+            asked = {**query, "cursor": cursor} if cursor else query
+            page: ProcessPage = self._calls.get(path, asked, read=page_from_json)
+            yield from page.processes
+            cursor = page.cursor
+
+    def _report(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        command: str,
+        body: dict[str, Any],
+        expected_version: int | None,
+    ) -> Process:
+        path = f"{requests.process_path(process)}/steps/{check_name('step_name', step_name)}"
+        try:
+            return self._command(process, f"{path}/{command}", body, expected_version)
+        except StepNotFound as error:
+            error.step_name = step_name
+            error.known = list(process.steps) if isinstance(process, Process) else []
+            raise
+
+    def _command(
+        self,
+        asked: Process | ProcessKey,
+        path: str,
+        body: dict[str, Any],
+        expected_version: int | None,
+    ) -> Process:
+        headers = requests.precondition(expected_version)
+        try:
+            current = self._calls.post(
+                path, body, headers, read=process_from_json, process_id=asked.process_id
+            )
+        except Conflict as conflict:
+            if isinstance(asked, Process) and conflict.process is not None:
+                asked.become(conflict.process)
+            raise
+        if isinstance(asked, Process):
+            asked.become(current)
+            return asked
+        return current
+
+
+def _check_address(base_url: str, authorization: Authorization | None) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError(
+            f"base_url is to be the stack's output ApiUrl, https://…; got {base_url!r}"
+        )
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if parts.scheme == "http" and isinstance(authorization, BearerToken) and not is_here:
+        raise ValueError(f"a token is sent over https only, and not to {base_url!r}")

@@ -1,0 +1,144 @@
+"""A batch: up to 25 commands of one tenant in one request, each with a result of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Annotated, Any, cast
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body as InBody
+from pydantic import Field, SkipValidation
+
+from trellis_process.application.process_service import ProcessService
+from trellis_process.commands import Command, read_command, run
+from trellis_process.commands.bodies import Body, checked
+from trellis_process.domain.limits import JsonValue
+from trellis_process.errors import Described, InvalidInput
+from trellis_process.http.answers import JSON, MAX_PAGE_CHARACTERS, json_text
+from trellis_process.http.parameters import TenantId
+from trellis_process.http.problems import code_of, problem_of
+from trellis_process.http.refusals import NotTried
+from trellis_process.http.router import Router
+from trellis_process.representation import process_as_json
+
+logger = logging.getLogger(__name__)
+
+MAX_COMMANDS = 25
+
+
+def _check_commands(field: str, value: object) -> object:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_COMMANDS:
+        given = Described(f"{len(value)} commands") if isinstance(value, list) else value
+        raise InvalidInput(field, given, f"allowed is an array of 1 to {MAX_COMMANDS} commands")
+    return value
+
+
+class Batch(Body):
+    """Commands of one tenant, run in their order, each for itself."""
+
+    # Each is read when its turn comes, so that one that is refused does not stop the others.
+    commands: Annotated[
+        list[SkipValidation[Annotated[Command, Field(discriminator="command")]]],
+        Field(min_length=1, max_length=MAX_COMMANDS),
+        checked(_check_commands),
+    ] = Field(
+        description=f"1 to {MAX_COMMANDS} commands, as they are sent to the queue. Their "
+        "`tenant_id` may be left out; it is the path's."
+    )
+
+    @property
+    def values(self) -> list[JsonValue]:
+        """The commands as they came, not read yet."""
+        return cast(list[JsonValue], self.commands)
+
+
+def add_batch_route(router: Router, service: ProcessService) -> None:
+    """The route that takes several commands at once."""
+
+    @router.post(
+        "/tenants/<tenant_id>/batch",
+        operation_id="run_batch",
+        summary="Run several commands",
+        tags=["batch"],
+    )
+    def run_batch(tenant_id: TenantId, body: Annotated[Batch, InBody()]) -> Response[str]:
+        results = run_commands(
+            service, tenant_id, body.values, actor=router.asked.actor, has_time=router.has_time
+        )
+        return Response(200, JSON, '{"results":[' + ",".join(results) + "]}")
+
+
+def run_commands(
+    service: ProcessService,
+    tenant_id: str,
+    values: list[JsonValue],
+    *,
+    actor: str | None,
+    has_time: Callable[[], bool],
+) -> list[str]:
+    """Runs commands in their order; the result of each, as JSON text.
+
+    ``has_time`` is asked before each; after a False none is tried any more.
+    """
+    results: list[str] = []
+    room, in_time = MAX_PAGE_CHARACTERS, True
+    for value in values:
+        in_time = in_time and has_time()
+        result = _result(service, tenant_id, value, actor) if in_time else _problem(NotTried())
+        text = json_text(result)
+        if len(text) > room:
+            # Done is done, and it has to be answered: with less, for the caller to look up.
+            text = json_text(_without_process(result))
+        room -= len(text)
+        results.append(text)
+    return results
+
+
+def _result(
+    service: ProcessService, tenant_id: str, value: JsonValue, actor: str | None
+) -> dict[str, Any]:
+    about: dict[str, str] = {"tenant_id": tenant_id}
+    operation = None
+    try:
+        command = _read(tenant_id, value)
+        operation, about = command.command, command.about
+        process = run(command, service, actor=actor)
+    except Exception as error:
+        result = _problem(error)
+        severity = logging.ERROR if result["status"] >= 500 else logging.INFO
+        facts = {**about, "command": operation, "code": code_of(error)}
+        cause = error if severity == logging.ERROR else None
+        logger.log(severity, "command of a batch", extra=facts, exc_info=cause)
+        return result
+    about["process_id"] = process.process_id
+    logger.info("command of a batch", extra={**about, "command": operation})
+    status = 201 if operation == "StartProcess" else 200
+    return {
+        "status": status,
+        "process_id": process.process_id,
+        "process": process_as_json(process),
+    }
+
+
+def _read(tenant_id: str, value: JsonValue) -> Command:
+    command = read_command({"tenant_id": tenant_id, **value} if isinstance(value, dict) else value)
+    if command.tenant_id != tenant_id:
+        raise InvalidInput(
+            "tenant_id", command.tenant_id, "allowed is that of the path, or to leave it out"
+        )
+    return command
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    problem = problem_of(error, from_headers=False)
+    return {"status": problem.status, "problem": problem.document}
+
+
+def _without_process(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with no more of the process than its id."""
+    kept = {name: said for name, said in result.items() if name != "process"}
+    if "problem" in kept:
+        problem = kept["problem"]
+        kept["problem"] = {name: said for name, said in problem.items() if name != "process"}
+    return kept
