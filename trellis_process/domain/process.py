@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from copy import copy, deepcopy
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -362,11 +362,10 @@ class Process:
 
     def copy(self) -> Self:
         """The same process as an object of its own, sharing nothing that can be changed."""
-        return replace(
-            self,
-            steps={name: step.copy() for name, step in self.steps.items()},
-            metadata=deepcopy(self.metadata),
-        )
+        twin = copy(self)
+        twin.steps = {name: step.copy() for name, step in self.steps.items()}
+        twin.metadata = deepcopy(self.metadata)
+        return twin
 
     def become(self, other: Process) -> None:
         """Turns this object into the same process as it is stored now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -61,7 +61,10 @@ class ProcessStep:
         """The same step, sharing nothing that can be changed."""
         if not isinstance(self.output, dict | list):
             return self
-        return replace(self, output=deepcopy(self.output))
+        twin = copy(self)
+        # Past the frozen front, and past the checks, which all have been made.
+        object.__setattr__(twin, "output", deepcopy(self.output))
+        return twin
 
     def as_new(self) -> ProcessStep:
         """The step as asked for, with nothing done yet."""
