@@ -75,6 +75,14 @@ def test_events_are_followed_and_data_is_kept_until_told_otherwise(tmp_path: Pat
         kept = again.http.request("GET", "/tenants/demo/processes").json()["processes"]
         assert [process["process_id"] for process in kept] == [started["process_id"]]
         assert again.http.base_url == first.http.base_url
+        listed = subprocess.run(
+            [Path(sys.executable).with_name("trellis"), "list"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert started["process_id"] in listed.stdout, listed.stderr
     with dev(tmp_path, "--fresh") as fresh:
         assert fresh.http.request("GET", "/tenants/demo/processes").json() == {"processes": []}
 

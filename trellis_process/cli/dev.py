@@ -10,6 +10,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from trellis_process.cli.stacks import remember_dev
 from trellis_process.cli.timeline import event_line
 from trellis_process.local.events import EventTap
 from trellis_process.local.ministack import REGION, LocalCloud
@@ -37,6 +38,8 @@ def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
         stack = deploy_trellis(cloud, report=note)
         tap = EventTap(stack, "dev")
         console.print(f"[green]✓[/green] up after {time.monotonic() - began:.1f} s\n")
+        key = (stack.caller.access_key_id, stack.caller.secret_access_key)
+        remember_dev(data_dir, stack.api_url, REGION, key)
         try:
             _tell_addresses(console, stack, data_dir)
             for event in tap:

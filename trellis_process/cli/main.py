@@ -20,6 +20,7 @@ def main() -> None:
 def _commands() -> None:
     import click
 
+    from trellis_process.cli.processes import COMMANDS
     from trellis_process.deploy.errors import DeployError
     from trellis_process.local.errors import LocalCloudError
 
@@ -82,6 +83,8 @@ def _commands() -> None:
         )
         click.echo(f"Written. To deploy it:\n  sam deploy --guided --template-file {written}")
 
+    for command in COMMANDS:
+        trellis.add_command(command)
     try:
         trellis()
     except (DeployError, LocalCloudError) as error:

@@ -1,0 +1,125 @@
+"""How processes look in a terminal: a table of many, and one with its steps drawn to scale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trellis_process.domain.process import Process
+from trellis_process.domain.step import ProcessStep
+
+STYLES = {
+    "pending": "dim",
+    "in_progress": "cyan",
+    "waiting": "yellow",
+    "suspended": "yellow",
+    "compensating": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "skipped": "dim",
+    "cancelled": "magenta",
+}
+_BAR = 20  # characters for the whole time of a process
+
+
+def processes_table(processes: Iterable[Process], now: datetime) -> Table:
+    """Processes, one a line."""
+    table = _table("process", "type", "about", "state", "done", "age")
+    for process in processes:
+        done = sum(step.state.is_done for step in process.steps.values())
+        table.add_row(
+            process.process_id,
+            process.process_type,
+            f"{process.aggregate_type} {process.aggregate_id}",
+            _state(process.state.value),
+            f"{done} of {len(process.steps)}",
+            _span((now - process.started_at).total_seconds()),
+        )
+    return table
+
+
+def process_view(process: Process, now: datetime) -> RenderableType:
+    """One process: what it is about, how it stands, and each step with its time to scale."""
+    heading = Text.assemble(
+        (process.process_type, "bold"),
+        f" of {process.aggregate_type} {process.aggregate_id}: ",
+        _state(process.state.value),
+        (f", {process.reason.replace('_', ' ')}" if process.reason else "", "dim"),
+    )
+    facts = Text(
+        f"{process.process_id} of {process.tenant_id}, version {process.version}, "
+        f"started {_clock(process.started_at)}"
+        + (f", ended {_clock(process.ended_at)}" if process.ended_at else "")
+        + (f", due {_clock(process.due_at)}" if process.due_at else ""),
+        "dim",
+    )
+    steps = _table("step", "state", "attempt", "time", "", "reported by")
+    for step in process.steps.values():
+        steps.add_row(
+            step.name,
+            _state(step.state.value),
+            str(step.attempt) if step.attempt else "",
+            _bar(step, process, now),
+            _said(step, now),
+            (step.reported_by or "").rsplit("/", 1)[-1],
+        )
+    lines: list[RenderableType] = [heading, facts]
+    if process.metadata:
+        lines.append(Text(f"metadata {json.dumps(process.metadata)}", "dim"))
+    return Group(*lines, "", steps)
+
+
+def _bar(step: ProcessStep, process: Process, now: datetime) -> Text:
+    whole = ((process.ended_at or now) - process.started_at).total_seconds() or 1.0
+    begin, end = step.started_at or step.ended_at, step.ended_at or now
+    if begin is None:
+        return Text("·" * _BAR, "dim")
+    first = int(_BAR * (begin - process.started_at).total_seconds() / whole)
+    last = int(_BAR * (end - process.started_at).total_seconds() / whole)
+    first, last = min(first, _BAR - 1), min(max(last, first + 1), _BAR)
+    return Text.assemble(
+        ("·" * first, "dim"),
+        ("━" * (last - first), STYLES[step.state.value]),
+        ("·" * (_BAR - last), "dim"),
+    )
+
+
+def _said(step: ProcessStep, now: datetime) -> Text:
+    if step.error is not None:
+        return Text(step.error, "red")
+    if step.due_at is not None:
+        left = (step.due_at - now).total_seconds()
+        return Text(
+            f"due in {_span(left)}" if left >= 0 else f"overdue for {_span(-left)}",
+            "" if left >= 0 else "yellow",
+        )
+    return Text("" if step.output is None else json.dumps(step.output), "dim")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for name in columns:
+        # An id or a bar is of no use in pieces; a narrow terminal folds the words instead.
+        is_whole = name in ("process", "time", "state", "done", "age", "attempt")
+        table.add_column(name, no_wrap=is_whole, overflow="fold")
+    return table
+
+
+def _state(state: str) -> Text:
+    return Text(state.replace("_", " "), STYLES[state])
+
+
+def _clock(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

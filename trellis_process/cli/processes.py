@@ -1,0 +1,215 @@
+"""The commands on processes: what a person, or a script, asks of a stack."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from itertools import islice
+from typing import Any
+
+import click
+from rich.console import Console
+
+from trellis_process.cli.process_view import process_view, processes_table
+from trellis_process.cli.stacks import NoStack, find_stack
+from trellis_process.client import TrellisClient
+from trellis_process.client.errors import NotAuthorized
+from trellis_process.domain.process import Process, ProcessKey
+from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import Conflict, InvalidInput, NotFound, StoreError, TrellisError
+from trellis_process.representation import process_as_json
+
+#: What a script can tell by the exit status; 0 is success, 2 a command that was not understood.
+EXIT_CODES: dict[type[Exception], int] = {
+    NotFound: 3,
+    Conflict: 4,
+    InvalidInput: 5,
+    NotAuthorized: 6,
+    StoreError: 7,
+    NoStack: 8,
+    TrellisError: 1,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every command on processes is told: whom to ask, of which tenant, and how to answer."""
+
+    client: TrellisClient
+    tenant_id: str
+    as_json: bool
+
+    def key(self, process_id: str) -> ProcessKey:
+        """The process of that id."""
+        return ProcessKey(self.tenant_id, process_id)
+
+    def answer(self, process: Process) -> None:
+        """Prints one process."""
+        if self.as_json:
+            click.echo(json.dumps(process_as_json(process)))
+        else:
+            Console(highlight=False).print(process_view(process, datetime.now(UTC)))
+
+
+def on_processes(command: Callable[..., None]) -> click.Command:
+    """A command that begins with ``Asked``, and whose errors become exit codes."""
+
+    @click.option("--url", envvar="TRELLIS_API_URL", help="The stack's output ApiUrl.")
+    @click.option("--profile", envvar="TRELLIS_PROFILE", help="A profile of the configuration.")
+    @click.option("--tenant", envvar="TRELLIS_TENANT", help="Whose processes.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+    @wraps(command)
+    def asked(
+        *, url: str | None, profile: str | None, tenant: str | None, as_json: bool, **given: Any
+    ) -> None:
+        with _told_errors():
+            stack = find_stack(url, profile)
+            tenant_id = tenant or stack.tenant
+            if tenant_id is None:
+                raise NoStack("whose processes? Give --tenant, or set TRELLIS_TENANT")
+            with stack.client() as client, Console(stderr=True).status("Asking the tracker"):
+                command(Asked(client, tenant_id, as_json), **given)
+
+    return click.command(name=command.__name__.removesuffix("_"))(asked)
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    try:
+        yield
+    except tuple(EXIT_CODES) as error:
+        click.echo(f"trellis: {error}", err=True)
+        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
+
+
+def _json(_context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"it is not JSON: {error}", param=parameter) from error
+
+
+def _steps(
+    _context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> list[ProcessStep]:
+    try:
+        return [_step(*text.split(",")) for text in given]
+    except InvalidInput as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+    except (TypeError, ValueError) as error:
+        raise click.BadParameter("a step is NAME[,SECONDS[,RETRIES]]", param=parameter) from error
+
+
+def _step(name: str, timeout_s: str = "", retries: str = "0") -> ProcessStep:
+    timeout_ms = int(float(timeout_s) * 1000) if timeout_s else None
+    return ProcessStep(name=name, timeout_ms=timeout_ms, retries_permitted=int(retries))
+
+
+_attempt = click.option("--attempt", type=int, help="Which attempt; the current one unless given.")
+_reason = click.option("--reason", help="Why; it goes into the events.")
+
+
+@on_processes
+@click.argument("process_type")
+@click.argument("aggregate_type")
+@click.argument("aggregate_id")
+@click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    required=True,
+    metavar="NAME[,SECONDS[,RETRIES]]",
+    callback=_steps,
+    help="A step, with the time an attempt may take and its retries.",
+)
+@click.option("--metadata", callback=_json, help="A JSON object.")
+@click.option("--idempotency-key", help="The same key starts one process, however often.")
+@click.option("--auto-start-steps", is_flag=True, help="Begin every step's first attempt.")
+@_reason
+def start(asked: Asked, **given: Any) -> None:
+    """Start a process about an aggregate."""
+    asked.answer(asked.client.start_process(tenant_id=asked.tenant_id, **given))
+
+
+@on_processes
+@click.option("--type", "process_type", help="Only of this type.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in ProcessState]),
+    help="Only in this state.",
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+def list_(asked: Asked, process_type: str | None, state: str | None, limit: int) -> None:
+    """List processes, the newest of each type first."""
+    found = asked.client.list_processes(
+        asked.tenant_id,
+        process_type=process_type,
+        state=None if state is None else ProcessState(state),
+    )
+    processes = list(islice(found, limit))
+    if asked.as_json:
+        click.echo(json.dumps([process_as_json(process) for process in processes]))
+    elif processes:
+        Console(highlight=False).print(processes_table(processes, datetime.now(UTC)))
+    else:
+        click.echo("There are none.")
+
+
+@on_processes
+@click.argument("process_id")
+def show(asked: Asked, process_id: str) -> None:
+    """Show a process: its steps, attempts, deadlines, and who reported."""
+    asked.answer(asked.client.get_process(asked.tenant_id, process_id))
+
+
+@on_processes
+@click.argument("process_id")
+@click.argument("step")
+@click.option("--output", callback=_json, help="What it resulted in, as JSON.")
+@_attempt
+@_reason
+def complete(asked: Asked, process_id: str, step: str, **said: Any) -> None:
+    """Report that a step is done."""
+    asked.answer(asked.client.complete_step(asked.key(process_id), step, **said))
+
+
+@on_processes
+@click.argument("process_id")
+@click.argument("step")
+@click.argument("error")
+@_attempt
+@_reason
+def fail(asked: Asked, process_id: str, step: str, **said: Any) -> None:
+    """Report that a step cannot be done; the process fails with it."""
+    asked.answer(asked.client.fail_step(asked.key(process_id), step, **said))
+
+
+@on_processes
+@click.argument("process_id")
+@click.argument("step")
+@_reason
+def retry(asked: Asked, process_id: str, step: str, reason: str | None) -> None:
+    """Begin a failed step anew, which opens its process again."""
+    process = asked.client.get_process(asked.tenant_id, process_id)
+    failed = process.step(step)
+    if failed.state is not StepState.FAILED:
+        raise Conflict(f"step {step!r} is {failed.state}; only a failed step is retried")
+    # The attempt is named, so that two people who retry at once begin one.
+    asked.answer(asked.client.start_step(process, step, attempt=failed.attempt + 1, reason=reason))
+
+
+@on_processes
+@click.argument("process_id")
+@_reason
+def cancel(asked: Asked, process_id: str, reason: str | None) -> None:
+    """Call a process off."""
+    asked.answer(asked.client.cancel_process(asked.key(process_id), reason=reason))
+
+
+COMMANDS = (start, list_, show, complete, fail, retry, cancel)
