@@ -50,7 +50,7 @@ _KEPT_ZIPS = 5
 def deployed_target(runtime: str = RUNTIME, architecture: str = ARCHITECTURE) -> Target:
     """The machine of a Lambda ``runtime`` such as ``python3.13`` on ``arm64`` or ``x86_64``.
 
-    Raises :class:`DeployError` for any other runtime or architecture.
+    Raises ``DeployError`` for any other runtime or architecture.
     """
     version = runtime.removeprefix("python")
     if version == runtime or architecture not in _PLATFORMS:
@@ -75,7 +75,7 @@ def build_bundle(
     dependencies are installed once per set of requirements and target, and kept.
     Returns ``output``.
 
-    Raises :class:`DeployError`, for one where ``output`` holds something else.
+    Raises ``DeployError``, for one where ``output`` holds something else.
     """
     if output.exists() and any(output.iterdir()) and not (output / _MARKER).exists():
         raise DeployError(f"{output} holds something that is not a bundle; choose another folder.")
@@ -95,7 +95,7 @@ def build_bundle(
 def local_bundle(report: Report = lambda line: None) -> Path:
     """The zip of the bundle for this machine and this Python, built when a source has changed.
 
-    Raises :class:`DeployError` as :func:`build_bundle` does.
+    Raises ``DeployError`` as ``build_bundle`` does.
     """
     target = this_machine()
     key = _digest([repr(target), *runtime_requirements(), *_source_digests()])

@@ -19,7 +19,7 @@ def find_python(version: str, given: Path | None = None) -> Path:
     Looked for in this order: ``given``, the variable ``TRELLIS_RUNTIME_PYTHON``, the Python running
     this, and each ``python3.13`` on ``PATH``. The first two must fit when they are there.
 
-    Raises :class:`DeployError` where there is none, naming what was tried.
+    Raises ``DeployError`` where there is none, naming what was tried.
     """
     for named in (given, os.environ.get(RUNTIME_PYTHON_VARIABLE)):
         if named:
@@ -50,7 +50,7 @@ def compile_tree(directory: Path, python: Path, *, prefix: str = "") -> None:
     the source's modification time, which zipping and unpacking change: it would distrust all of it
     and compile again at each cold start, without a place to keep the result.
 
-    Raises :class:`DeployError` where a source does not compile.
+    Raises ``DeployError`` where a source does not compile.
     """
     try:
         run(

@@ -14,7 +14,7 @@ class CommandFailed(Exception):
 def run(*command: str | Path, env: Mapping[str, str] | None = None) -> str:
     """Run ``command`` in this environment, or in ``env``, and return what it wrote to stdout.
 
-    Raises :class:`CommandFailed`.
+    Raises ``CommandFailed``.
     """
     line = [str(part) for part in command]
     try:

@@ -43,7 +43,7 @@ def this_machine() -> Target:
 def runtime_requirements() -> list[str]:
     """What the extra ``lambda`` of the installed ``trellis-process`` asks for.
 
-    Raises :class:`DeployError` where it is not installed, or has no such extra.
+    Raises ``DeployError`` where it is not installed, or has no such extra.
     """
     try:
         lines = requires(_DISTRIBUTION) or []
@@ -58,7 +58,7 @@ def runtime_requirements() -> list[str]:
 def install(requirements: Sequence[str], directory: Path, target: Target) -> None:
     """Put ``requirements`` for ``target`` into ``directory``, without what a function never loads.
 
-    Raises :class:`DeployError` where pip fails, for one because a package has no wheel for it.
+    Raises ``DeployError`` where pip fails, for one because a package has no wheel for it.
     """
     elsewhere = []
     if target.platforms:

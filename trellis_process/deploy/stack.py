@@ -33,11 +33,11 @@ def deploy_stack(
     """Make the stack, or bring it up to date, and return its outputs once it stands.
 
     ``client`` gives a boto3 or botocore client for a service's name. ``bundle`` is a zip of
-    :func:`trellis_process.deploy.bundle.zip_bundle`; it is put into ``bucket``, which is made where
+    ``zip_bundle``; it is put into ``bucket``, which is made where
     it is missing, under a name taken from its content. So the same template, parameters and bundle
     again change nothing.
 
-    Raises :class:`DeployError` with the reason: what is wrong with the template or a parameter, or
+    Raises ``DeployError`` with the reason: what is wrong with the template or a parameter, or
     the first resource that failed.
     """
     code = _upload(client("s3"), bucket, "bundle-{}.zip", bundle.read_bytes())

@@ -24,7 +24,7 @@ def ministack_python(report: Callable[[str], None] = lambda line: None) -> Path:
     Its environment is apart from the caller's because MiniStack pins one exact ``botocore``. It is
     made with the caller's Python, under which MiniStack then also runs the functions.
 
-    Raises :class:`LocalCloudError` where it cannot be installed.
+    Raises ``LocalCloudError`` where it cannot be installed.
     """
     home = cache_dir() / f"ministack-{MINISTACK_VERSION}-{sys.implementation.cache_tag}"
     python = home / "bin" / "python"

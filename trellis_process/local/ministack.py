@@ -70,7 +70,7 @@ class LocalCloud:
     MiniStack runs in an environment of its own, which the first use installs, because it pins one
     exact version of ``botocore`` that need not be the one the caller's program uses.
 
-    Raises :class:`LocalCloudError` on entering, where it cannot be installed or does not come up.
+    Raises ``LocalCloudError`` on entering, where it cannot be installed or does not come up.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class LocalStack:
         return self.outputs["ApiUrl"]
 
     def http(self) -> SignedHttp:
-        """The step API, called as :attr:`caller`."""
+        """The step API, called as ``caller``."""
         return SignedHttp(self.api_url, self.caller, region=REGION)
 
 
@@ -57,7 +57,7 @@ def deploy_trellis(
     is, a changed one is updated around its table. ``bundle`` is a zip; without it the bundle of
     this checkout is built where a source has changed.
 
-    Raises :class:`~trellis_process.deploy.errors.DeployError` with what to do about it.
+    Raises ``DeployError`` with what to do about it.
     """
     zipped = bundle or local_bundle(report)
     try:
