@@ -14,7 +14,7 @@ from trellis_process.domain.limits import (
     check_time,
 )
 from trellis_process.domain.states import PROCESS_MOVES, ProcessState, StepState
-from trellis_process.domain.tracker import StepTracker, kept_wake_up
+from trellis_process.domain.tracker import ProcessTracker, Tracker, kept_wake_up
 
 if TYPE_CHECKING:
     from trellis_process.domain.process import Process
@@ -118,8 +118,16 @@ class Change:
         self.record(happened.StepFailed, step_name=step.name, attempt=step.attempt)
         self.finish(ProcessState.FAILED, STEP_FAILED)
 
-    def time_out(self, step: ProcessStep, tracker: StepTracker) -> None:
-        """An attempt's time is up: the next begins, or the step fails if none is left."""
+    def fire(self, tracker: Tracker) -> None:
+        """What waited has waited long enough.
+
+        The process fails at its own deadline. A timed-out attempt is followed by the next, or its
+        step fails if none is left.
+        """
+        if isinstance(tracker, ProcessTracker):
+            self.finish(ProcessState.FAILED, TIMEOUT)
+            return
+        step = self.process.step(tracker.step_name)
         self.record(
             happened.ProcessStepTimedOut,
             step_name=step.name,

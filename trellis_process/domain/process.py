@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
-from trellis_process.domain.change import TIMEOUT, Change
+from trellis_process.domain.change import Change
 from trellis_process.domain.events import ProcessEvent, StepCompleted
 from trellis_process.domain.limits import (
     MAX_ERROR_CHARACTERS,
@@ -313,17 +313,9 @@ class Process:
         change = Change(self, now)
         fired: list[Tracker] = []
         for tracker in trackers:
-            if not tracker.is_due(now):
-                continue
-            if isinstance(tracker, ProcessTracker):
-                if tracker != self.deadline_tracker():
-                    continue
-                change.finish(ProcessState.FAILED, TIMEOUT)
-            else:
-                if tracker != self.tracker(tracker.step_name):
-                    continue
-                change.time_out(self.step(tracker.step_name), tracker)
-            fired.append(tracker)
+            if tracker.is_due(now) and self._still_waits_for(tracker):
+                change.fire(tracker)
+                fired.append(tracker)
         due_next = earliest(self.trackers())
         if fired:
             self.changed_at = change.now
@@ -370,6 +362,11 @@ class Process:
     def become(self, other: Process) -> None:
         """Turns this object into the same process as it is stored now."""
         self.__dict__.update(other.copy().__dict__)
+
+    def _still_waits_for(self, tracker: Tracker) -> bool:
+        if isinstance(tracker, ProcessTracker):
+            return tracker == self.deadline_tracker()
+        return tracker == self.tracker(tracker.step_name)
 
     def _refuse_if_finished(self, step: ProcessStep, action: str) -> None:
         if self.state.is_final:
