@@ -34,6 +34,7 @@ from trellis_process.domain.states import (
     STEP_MOVES,
     ProcessState,
     StepState,
+    WaitingFor,
 )
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.item import STATE_LETTERS, to_item
@@ -53,6 +54,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 BEGINNING = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 WORKER = "arn:aws:sts::123456789012:assumed-role/case-service/case"
+NURSE = "arn:aws:sts::123456789012:assumed-role/ward/nurse"
 
 
 def page(name: str) -> str:
@@ -142,6 +144,7 @@ def documented_journey() -> list[Process]:
             "7c9e6679-7425-40de-944b-e07fc1f90ae7",
             "b1d0fa94-1f35-4d0b-8d4c-6f1cbb0f7a52",
             "e2a45c0e-93a8-4c79-a0b1-51b7a2a0c6d3",
+            "4d2f7b60-0c5e-4a5e-9a39-8f1d6c3b2e71",
         )
     )
     service = ProcessService(
@@ -176,6 +179,18 @@ def documented_journey() -> list[Process]:
     service.start_step(failed, "tell_patient", actor=WORKER, reason="address found")
     called_off = start()
     service.cancel_process(called_off, actor=WORKER, reason="referral withdrawn")
+    waiting = start()
+    service.start_step(waiting, "create_case", actor=WORKER)
+    service.fail_step(
+        waiting, "create_case", "the register is closed", retry_after_ms=600_000, actor=WORKER
+    )
+    clock.advance(minutes=10)
+    checker.check_for_timed_out_steps()
+    service.suspend_step(
+        waiting, "create_case", timeout_ms=3_600_000, actor=WORKER, reason="a nurse decides"
+    )
+    clock.advance(minutes=25)
+    service.resume_step(waiting, "create_case", {"approved": True}, actor=NURSE)
     return saved
 
 
@@ -235,8 +250,9 @@ def test_every_attribute_of_an_item_is_in_the_data_model() -> None:
     assert set(rows(section(text, "### Of a step"))) == of_step
     assert set(rows(section(text, "### Of an event"))) == of_event
     letters = rows(section(text, "### Of a step"))["s"][-1]
-    for state, letter in STATE_LETTERS.items():
-        assert f"`{letter}` {state.value}" in letters
+    for (state, waits_for), letter in STATE_LETTERS.items():
+        meaning = state.value if waits_for is None else f"{state.value} for a {waits_for.value}"
+        assert f"`{letter}` {meaning}" in letters
 
 
 def test_the_item_in_the_data_model_is_the_one_that_the_code_writes() -> None:
@@ -382,9 +398,13 @@ def test_every_state_and_its_moves_are_in_the_rules(heading: str, states: Any, m
         assert named == {each.value for each in moves[state]}, state
 
 
+def test_what_a_step_may_wait_for_is_in_the_rules() -> None:
+    assert set(rows(section(page("rules.md"), "### Waiting"))) >= set(WaitingFor)
+
+
 def template() -> dict[str, Any]:
     text = (ROOT / "infra" / "template.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(re.sub(r"!\w+ ", "", text))
+    loaded: dict[str, Any] = yaml.safe_load(re.sub(r"!\w+ ?", "", text))
     return loaded
 
 

@@ -37,12 +37,32 @@ def moved(process: Process, *commands: str) -> Process:
             process.cancel(now=now, reason="withdrawn")
         elif command == "fail":
             process.fail_step("ship", "no address", now=now)
+        elif command == "retry":
+            process.fail_step("pay", "no route", now=now, retry_after_ms=1_000)
+        elif command == "suspend":
+            process.suspend_step("pay", now=now, timeout_ms=60_000)
+        elif command == "resume":
+            process.resume_step("pay", {"approved": [None, {}]}, now=now)
         else:
             process.complete_step(command, {"done": [1, 2.5, None]}, now=now)
     return process
 
 
-@pytest.mark.parametrize("commands", [[], ["pay"], ["pay", "ship"], ["fail"], ["cancel"]])
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [],
+        ["pay"],
+        ["pay", "ship"],
+        ["fail"],
+        ["cancel"],
+        ["retry"],
+        ["suspend"],
+        ["suspend", "resume"],
+        ["resume"],
+        ["resume", "suspend", "suspend"],
+    ],
+)
 def test_a_process_comes_back_as_it_was(commands: list[str]) -> None:
     process = moved(a_reported_process(), *commands)
 
@@ -50,7 +70,12 @@ def test_a_process_comes_back_as_it_was(commands: list[str]) -> None:
     came_back = process_from_json(json.loads(text))
 
     assert came_back == replace(
-        process, events=(), previous_event_version=0, wake_up_at=None, has_changed=False
+        process,
+        events=(),
+        previous_event_version=0,
+        wake_up_at=None,
+        has_changed=False,
+        brings_payload=False,
     )
     assert came_back.ended_at == process.ended_at
     assert json.dumps(process_as_json(came_back)) == text

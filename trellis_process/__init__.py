@@ -28,13 +28,16 @@ from trellis_process.domain.events import (
     ProcessFailed,
     ProcessStarted,
     ProcessStepTimedOut,
+    StepAttemptFailed,
     StepCompleted,
     StepEvent,
     StepFailed,
+    StepResumed,
     StepStarted,
+    StepSuspended,
 )
 from trellis_process.domain.process import Process, ProcessKey
-from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker
 from trellis_process.errors import TrellisError
@@ -58,11 +61,14 @@ __all__ = [
     "ProcessStepTimedOut",
     "ProcessTracker",
     "StaleProcess",
+    "StepAttemptFailed",
     "StepCompleted",
     "StepEvent",
     "StepFailed",
+    "StepResumed",
     "StepStarted",
     "StepState",
+    "StepSuspended",
     "StepTracker",
     "StepTrackerRepository",
     "Sweep",
@@ -70,5 +76,6 @@ __all__ = [
     "TimeoutCheckerService",
     "Tracker",
     "TrellisError",
+    "WaitingFor",
     "WakeUp",
 ]

@@ -14,6 +14,7 @@
     │   ├── StepFinished          the step is completed, failed, skipped or cancelled
     │   ├── StepNotStarted        only a started step can do this
     │   ├── AttemptUnknown        the report names an attempt that was never started
+    │   ├── ResumptionUnknown     the report names a resumption that is not the next one
     │   └── VersionMismatch       the caller decided on another version (``If-Match``)
     └── StoreError                the store did not answer; a write may have happened
         ├── Throttled             nothing was written; slow down
@@ -134,6 +135,18 @@ class AttemptUnknown(Conflict):
     def __init__(self, step_name: str, attempt: int, current: int) -> None:
         super().__init__(
             f"step {step_name!r} is at attempt {current}; attempt {attempt} was never started"
+        )
+
+
+class ResumptionUnknown(Conflict):
+    """The report names a resumption of the step that cannot have come yet."""
+
+    code = "resumption_unknown"
+
+    def __init__(self, step_name: str, resumption: int, current: int) -> None:
+        super().__init__(
+            f"step {step_name!r} is at resumption {current}; "
+            f"resumption {resumption} does not follow"
         )
 
 

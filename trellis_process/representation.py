@@ -8,7 +8,7 @@ from typing import Any
 
 from trellis_process.application.repositories import ProcessPage
 from trellis_process.domain.process import Process
-from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.time import to_text
 from trellis_process.errors import InvalidInput
@@ -82,6 +82,7 @@ def _step_as_json(step: ProcessStep) -> dict[str, Any]:
     return _without_none(
         name=step.name,
         state=step.state.value,
+        waits_for=None if step.waits_for is None else step.waits_for.value,
         attempt=step.attempt,
         retries_permitted=step.retries_permitted,
         timeout_ms=step.timeout_ms,
@@ -91,6 +92,9 @@ def _step_as_json(step: ProcessStep) -> dict[str, Any]:
         output=step.output,
         error=step.error,
         reported_by=step.reported_by,
+        resumption=step.resumption or None,
+        resume_data=step.resume_data,
+        resumed_early=step.resumed_early or None,
     )
 
 
@@ -107,6 +111,10 @@ def _step_from_json(value: Mapping[str, Any]) -> ProcessStep:
         output=value.get("output"),
         error=value.get("error"),
         reported_by=value.get("reported_by"),
+        waits_for=WaitingFor(value["waits_for"]) if "waits_for" in value else None,
+        resumption=value.get("resumption", 0),
+        resume_data=value.get("resume_data"),
+        resumed_early=value.get("resumed_early", False),
     )
 
 

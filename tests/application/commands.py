@@ -11,6 +11,8 @@ COMMANDS = {
     "start_step": ["send"],
     "complete_step": ["pay"],
     "fail_step": ["pay", "no"],
+    "suspend_step": ["pay"],
+    "resume_step": ["pay"],
     "heartbeat": ["pay"],
     "cancel_process": [],
 }

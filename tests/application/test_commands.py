@@ -122,7 +122,10 @@ def test_the_callers_object_is_true_after_a_conflict(service, processes, order, 
     assert stale.state is ProcessState.CANCELLED
 
 
-@pytest.mark.parametrize("command", ["start_step", "complete_step", "fail_step", "heartbeat"])
+@pytest.mark.parametrize(
+    "command",
+    ["start_step", "complete_step", "fail_step", "suspend_step", "resume_step", "heartbeat"],
+)
 def test_the_callers_object_is_true_after_an_unknown_step(service, processes, order, command):
     stale = order.copy()
     service.complete_step(order, "send")
@@ -185,7 +188,7 @@ def test_a_process_may_be_meant_by_its_key(service, processes, order):
 def test_who_and_why_travel_along(service, processes, order, command, told):
     getattr(service, command)(order, *told, actor="ann", reason="she said so")
 
-    if command == "heartbeat":  # which has no event
+    if command in ("heartbeat", "resume_step"):  # which, when it comes early, has no event either
         assert order.steps["pay"].reported_by == "ann"
     else:
         assert {event.actor for event in processes.stored(order).events} == {"ann"}
@@ -215,7 +218,9 @@ def test_an_attempt_may_be_named(service, order):
         service.complete_step(order, "send", attempt=2)
 
 
-@pytest.mark.parametrize("command", ["start_step", "complete_step", "fail_step", "heartbeat"])
+@pytest.mark.parametrize(
+    "command", ["start_step", "complete_step", "fail_step", "suspend_step", "heartbeat"]
+)
 def test_an_attempt_of_nought_is_refused(service, processes, order, command):
     with pytest.raises(InvalidInput, match=r"^attempt: got 0; allowed is a whole number from 1"):
         getattr(service, command)(order, *COMMANDS[command], attempt=0)

@@ -78,7 +78,7 @@ def test_the_attributes_of_a_refused_command_are_those_that_the_function_gives()
 
 def test_the_times_are_those_of_the_template() -> None:
     text = (ROOT / "infra" / "template.yaml").read_text()
-    resources = yaml.safe_load(re.sub(r"!\w+ ", "", text))["Resources"]
+    resources = yaml.safe_load(re.sub(r"!\w+ ?", "", text))["Resources"]
     queue = resources["CommandsQueue"]["Properties"]
     again, tries = re.findall(r"comes again after (\d+) minutes, (\d+) times in all", PAGE)[0]
     assert int(again) * 60 == queue["VisibilityTimeout"]

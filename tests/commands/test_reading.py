@@ -24,13 +24,15 @@ def refused_fields(value: object) -> list[str]:
     return [one.field for one in each]
 
 
-def test_there_are_six_commands() -> None:
+def test_there_are_eight_commands() -> None:
     assert set(COMMANDS) == {
         "StartProcess",
         "CancelProcess",
         "StartStep",
         "CompleteStep",
         "FailStep",
+        "SuspendStep",
+        "ResumeStep",
         "Heartbeat",
     }
 

@@ -62,6 +62,32 @@ def test_a_journey_through_every_command(service: ProcessService, clock: ManualC
     assert told(service, {**cancel, "reason": "withdrawn"}).state == "cancelled"
 
 
+def test_a_journey_that_fails_waits_and_is_resumed(service: ProcessService) -> None:
+    told(service, a_start(steps=[{"name": "pay", "retries_permitted": 2}]))
+    told(service, a_report("StartStep", attempt=1))
+
+    later = a_report("FailStep", attempt=1, error="closed", retry_after_ms=60_000)
+    assert told(service, later).step("pay").waits_for_retry
+    assert told(service, a_report("StartStep", attempt=2)).step("pay").attempt == 2
+    at_once = a_report("FailStep", attempt=2, error="busy", retry_after_ms=0)
+    assert told(service, at_once).step("pay").attempt == 3
+
+    suspension = a_report("SuspendStep", attempt=3, resumption=0, timeout_ms=1_000, reason="ask")
+    asked = told(service, suspension)
+    assert asked.step("pay").is_suspended
+    assert asked.step("pay").due_at is not None
+    assert [event.reason for event in asked.events] == ["ask"]
+    answer = a_report("ResumeStep", resumption=1, data={}, reason="answered")
+    answered = told(service, answer)
+    assert (answered.step("pay").resumption, answered.step("pay").resume_data) == (1, {})
+    assert [(event.actor, event.reason) for event in answered.events] == [
+        ("AROA:worker", "answered")
+    ]
+
+    for repeated in (later, at_once, suspension, answer):
+        assert told(service, repeated).version == answered.version
+
+
 def test_a_start_without_a_key_takes_that_of_its_delivery(service: ProcessService) -> None:
     command = read_command(a_start())
 
@@ -96,7 +122,7 @@ def refused(service: ProcessService, value: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("end", ["CompleteStep", "FailStep"])
-@pytest.mark.parametrize("command", ["StartStep", "Heartbeat"])
+@pytest.mark.parametrize("command", ["StartStep", "SuspendStep", "Heartbeat"])
 def test_a_report_that_comes_after_the_end_of_its_attempt_is_overtaken(
     service: ProcessService, started: Process, command: str, end: str
 ) -> None:
@@ -125,6 +151,16 @@ def test_a_success_after_a_failure_is_not_overtaken(
     told(service, a_report("FailStep", attempt=1, error="e"))
 
     assert not refused(service, a_report("CompleteStep", attempt=1))
+
+
+def test_an_answer_that_comes_after_the_end_is_not_overtaken(
+    service: ProcessService, started: Process
+) -> None:
+    told(service, a_report("StartStep", attempt=1))
+    told(service, a_report("SuspendStep", attempt=1))
+    told(service, a_report("CompleteStep", attempt=1))
+
+    assert not refused(service, a_report("ResumeStep", resumption=1, data="unheard"))
 
 
 def test_an_attempt_that_never_was_is_not_overtaken(

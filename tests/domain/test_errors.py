@@ -22,6 +22,7 @@ CODES = {
     "StepFinished": "step_finished",
     "StepNotStarted": "step_not_started",
     "AttemptUnknown": "attempt_unknown",
+    "ResumptionUnknown": "resumption_unknown",
     "VersionMismatch": "version_mismatch",
     "StoreError": "store_error",
     "Throttled": "throttled",

@@ -16,6 +16,9 @@ def test_each_event_is_known_by_its_name():
     assert set(EVENT_TYPES) == {
         "ProcessStarted",
         "StepStarted",
+        "StepAttemptFailed",
+        "StepSuspended",
+        "StepResumed",
         "StepCompleted",
         "StepFailed",
         "ProcessStepTimedOut",
@@ -40,6 +43,33 @@ def test_every_event_says_whose_and_when():
         assert (event.tenant_id, event.process_id) == ("tenant-1", "process-1")
         assert (event.occurred_at, event.actor) == (LATER, "ann")
         assert event.reason == "paid in cash"
+
+
+def test_every_event_about_a_step_names_it():
+    process = a_stored_process(
+        a_step("pay", timeout_ms=1_000, retries_permitted=2), a_step("send"), a_step("file")
+    )
+
+    process.start_step("pay", now=START)
+    process.suspend_step("pay", now=START)
+    process.resume_step("pay", now=START)
+    process.fail_step("pay", "no route", now=START, retry_after_ms=0)
+    process.time_out(process.trackers(), now=LATER)
+    process.complete_step("send", now=LATER)
+    process.fail_step("file", "no room", now=LATER)
+
+    about = [(e.type, e.step_name, e.attempt) for e in process.events if hasattr(e, "step_name")]
+    assert about == [
+        ("StepStarted", "pay", 1),
+        ("StepSuspended", "pay", 1),
+        ("StepResumed", "pay", 1),
+        ("StepAttemptFailed", "pay", 1),
+        ("StepStarted", "pay", 2),
+        ("ProcessStepTimedOut", "pay", 2),
+        ("StepStarted", "pay", 3),
+        ("StepCompleted", "send", 1),
+        ("StepFailed", "file", 1),
+    ]
 
 
 def test_a_failed_process_gives_the_better_reason():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from copy import deepcopy
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -18,6 +20,8 @@ def a_process_full_of_containers() -> Process:
     process.complete_step("pay", {"lines": [1]}, now=START)
     process.complete_step("send", {}, now=START)
     process.complete_step("file", [], now=START)
+    process.start_step("wait", now=START)
+    process.resume_step("wait", {"answers": [1]}, now=START)
     return process
 
 
@@ -27,6 +31,7 @@ def spoil(process: Process) -> None:
     process.steps["pay"].output["lines"].append("spoiled")
     process.steps["send"].output["spoiled"] = True
     process.steps["file"].output.append("spoiled")
+    process.steps["wait"].resume_data["answers"].append("spoiled")
     del process.steps["wait"]
 
 
@@ -35,8 +40,30 @@ def test_a_saved_process_is_one_version_on_with_nothing_left_to_save():
 
     process.saved()
 
-    assert (process.version, process.has_changed) == (1, False)
+    assert (process.version, process.has_changed, process.brings_payload) == (1, False, False)
     assert [event.type for event in process.events] == ["ProcessStarted"]
+
+
+def test_a_change_brings_a_payload_or_does_not():
+    process = a_process(a_step("pay"), a_step("wait"))
+
+    def brings(change: str, *details: object) -> bool:
+        getattr(process, change)("wait", *details, now=START)
+        brought = process.has_changed and process.brings_payload
+        process.saved()
+        return brought
+
+    assert process.brings_payload, "its metadata"
+    process.saved()
+    assert not brings("start_step")
+    assert brings("resume_step", {"comes": "early"})
+    assert not brings("suspend_step"), "what it takes was brought before"
+    assert not brings("resume_step")
+    assert not brings("suspend_step")
+    assert brings("resume_step", "an answer")
+    assert brings("complete_step", "an output")
+    process.complete_step("pay", now=START)
+    assert not process.brings_payload
 
 
 def test_a_copy_is_equal():
@@ -80,9 +107,22 @@ def test_becoming_another_is_being_equal_and_sharing_nothing():
 
 def test_a_moment_survives_its_way_through_milliseconds():
     assert from_ms(to_ms(START)) == START
-    assert to_ms(from_ms(1_767_258_000_001)) == 1_767_258_000_001
+    milliseconds = to_ms(from_ms(1_767_258_000_001))
+    assert milliseconds == 1_767_258_000_001
+    assert type(milliseconds) is int, "a float would round far ahead, and is no number of a key"
 
 
 def test_a_moment_reads_as_iso_8601_with_milliseconds():
     assert to_text(START) == "2026-01-01T09:00:00.000Z"
     assert to_text(None) is None
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the machine's zone cannot be changed here")
+def test_a_moment_reads_as_utc_wherever_the_machine_is(monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        there = to_text(START.astimezone(timezone(timedelta(hours=2))))
+    time.tzset()
+
+    assert there == "2026-01-01T09:00:00.000Z"

@@ -11,9 +11,24 @@ from trellis_process.errors import InvalidInput, StepNotFound, TooLarge
 from trellis_process.testing import START, a_step, a_stored_process
 
 LATER = START + timedelta(minutes=1)
+every_command = pytest.mark.parametrize(
+    "command",
+    [
+        "start_step",
+        "heartbeat",
+        "complete_step",
+        "fail_step",
+        "suspend_step",
+        "resume_step",
+        "cancel",
+    ],
+)
 
 
-@pytest.mark.parametrize("command", ["start_step", "heartbeat", "complete_step", "fail_step"])
+@pytest.mark.parametrize(
+    "command",
+    ["start_step", "heartbeat", "complete_step", "fail_step", "suspend_step", "resume_step"],
+)
 def test_an_unknown_step_is_refused_with_those_there_are(command):
     process = a_stored_process(a_step("pay"), a_step("send"))
     details = ["no"] if command == "fail_step" else []
@@ -93,9 +108,7 @@ def test_the_callers_output_stays_the_callers():
 
 
 @pytest.mark.parametrize("field", ["actor", "reason"])
-@pytest.mark.parametrize(
-    "command", ["start_step", "heartbeat", "complete_step", "fail_step", "cancel"]
-)
+@every_command
 def test_an_actor_or_reason_that_is_no_text_is_refused_by_every_command(command, field):
     process = a_stored_process(a_step(timeout_ms=1_000), a_step("send"), auto_start_steps=True)
     name = "send" if command == "start_step" else "pay"
@@ -119,9 +132,7 @@ def test_an_actor_and_a_reason_are_taken_up_to_their_limits():
     assert process.reason == "x" * 1_024
 
 
-@pytest.mark.parametrize(
-    "command", ["start_step", "heartbeat", "complete_step", "fail_step", "cancel"]
-)
+@every_command
 def test_a_time_without_a_zone_is_refused_by_every_command(command):
     process = a_stored_process(a_step(timeout_ms=1_000), a_step("send"))
     process.start_step("pay", now=START)
@@ -142,3 +153,15 @@ def test_who_reported_last_is_known_of_each_step():
 
     reported_by = {name: step.reported_by for name, step in process.steps.items()}
     assert reported_by == {"pay": "bank", "send": "ben"}
+
+
+def test_who_reported_a_failure_is_known_and_a_timeout_was_reported_by_nobody():
+    process = a_stored_process(a_step("pay", timeout_ms=1_000), a_step("send"))
+    timed_out = process.copy()
+    process.start_step("pay", now=START, actor="ann")
+    process.fail_step("pay", "no money", now=START, actor="bank")
+    timed_out.start_step("pay", now=START, actor="ann")
+    timed_out.time_out(timed_out.trackers(), now=LATER)
+
+    assert process.step("pay").reported_by == "bank"
+    assert timed_out.step("pay").reported_by is None

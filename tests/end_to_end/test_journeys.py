@@ -122,6 +122,42 @@ def test_a_reported_journey_arrives_whole_and_in_order(
         jsonschema.validate(event, SCHEMA)
 
 
+def test_a_step_that_fails_is_tried_again_waits_and_is_resumed(
+    tenant: Tenant, hear: Callable[..., Events], sweep: Callable[[], Any]
+) -> None:
+    process = tenant.start({"name": "approve", "retries_permitted": 2}, auto_start_steps=True)
+    tenant.report(process, "approve", "fail", error="busy", retry_after_ms=1, attempt=1)
+    sweep()
+    tenant.report(process, "approve", "suspend", attempt=2, resumption=0)
+    assert tenant.get(process)["steps"][0]["waits_for"] == "resumption"
+    tenant.report(process, "approve", "resume", data={"approved": True}, resumption=1)
+    tenant.report(process, "approve", "resume", data={}, resumption=2)  # before it is asked for
+    tenant.report(process, "approve", "suspend", attempt=2, resumption=1)
+    assert tenant.report(process, "approve", "complete").json()["state"] == "completed"
+
+    events = hear(process)
+
+    assert told(events) == [
+        ("1/1", "ProcessStarted"),
+        ("1/2", "StepStarted"),
+        ("2/1", "StepAttemptFailed"),
+        ("3/1", "StepStarted"),
+        ("4/1", "StepSuspended"),
+        ("5/1", "StepResumed"),
+        ("7/1", "StepSuspended"),
+        ("7/2", "StepResumed"),
+        ("8/1", "StepCompleted"),
+        ("8/2", "ProcessCompleted"),
+    ]
+    resumed = [event for event in events if event["type"] == "StepResumed"]
+    assert [(each["resumption"], each["resume_data"]) for each in resumed] == [
+        (1, {"approved": True}),
+        (2, {}),
+    ]
+    for event in events:
+        jsonschema.validate(event, SCHEMA)
+
+
 def test_a_timed_out_attempt_is_followed_by_the_next_and_the_last_fails_the_process(
     tenant: Tenant, hear: Callable[..., Events], sweep: Callable[[], Any]
 ) -> None:

@@ -24,12 +24,12 @@ Journey = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def journey() -> list[dict[str, Any]]:
-    """The events of one process that fails by time, one that completes and one called off."""
+    """The events of processes that fail by time, complete, are called off, and wait."""
     told: list[dict[str, Any]] = []
     clock = ManualClock()
     processes = InMemoryProcessRepository(lambda process: told.extend(envelopes(process)))
     trackers = InMemoryStepTrackerRepository()
-    service = ProcessService(processes, trackers, clock=clock, new_id=iter("ABC").__next__)
+    service = ProcessService(processes, trackers, clock=clock, new_id=iter("ABCD").__next__)
     checker = TimeoutCheckerService(trackers, clock=clock)
 
     def start(aggregate_id: str, *steps: ProcessStep) -> Any:
@@ -54,7 +54,23 @@ def journey() -> list[dict[str, Any]]:
     service.complete_step(good, "create", {"case": 7}, actor="worker")
     called_off = start("ref-3", ProcessStep(name="create"))
     service.cancel_process(called_off, actor="anna", reason="withdrawn")
+    waiting = start("ref-4", ProcessStep(name="create", timeout_ms=1000, retries_permitted=2))
+    service.start_step(waiting, "create", actor="worker")
+    service.fail_step(waiting, "create", "closed", retry_after_ms=60_000, actor="worker")
+    clock.advance(seconds=60)
+    checker.check_for_timed_out_steps()
+    service.fail_step(waiting, "create", "no route", retry_after_ms=0, actor="worker")
+    service.suspend_step(waiting, "create", timeout_ms=60_000, actor="worker", reason="ask")
+    service.resume_step(waiting, "create", {}, actor="anna", reason="answered")
+    service.resume_step(waiting, "create", None, actor="ben")
+    service.suspend_step(waiting, "create", timeout_ms=60_000, actor="worker")
     return told
+
+
+def of(journey: list[dict[str, Any]], process_id: str, event_type: str) -> list[dict[str, Any]]:
+    return [
+        each for each in journey if (each["process_id"], each["type"]) == (process_id, event_type)
+    ]
 
 
 def test_every_event_is_as_its_schema_says(journey: list[dict[str, Any]]) -> None:
@@ -141,3 +157,65 @@ def test_a_cancellation_says_who_and_why(journey: list[dict[str, Any]]) -> None:
     cancelled = next(each for each in journey if each["type"] == "ProcessCancelled")
 
     assert (cancelled["actor"], cancelled["reason"]) == ("anna", "withdrawn")
+
+
+def test_work_is_told_its_attempt_its_limits_and_that_it_was_never_resumed(
+    journey: list[dict[str, Any]],
+) -> None:
+    first, second, third = of(journey, "D", "StepStarted")
+
+    assert [each["attempt"] for each in (first, second, third)] == [1, 2, 3]
+    for started in (first, second, third):
+        assert started["retries_permitted"] == 2
+        assert started["metadata"] == {"priority": "high"}
+        assert not {"resumption", "resume_data"} & set(started)
+
+
+def test_a_failed_attempt_says_why_and_when_the_next_one_begins(
+    journey: list[dict[str, Any]],
+) -> None:
+    later, at_once = of(journey, "D", "StepAttemptFailed")
+
+    assert (later["attempt"], later["error"], later["actor"]) == (1, "closed", "worker")
+    assert later["retry_at"] == "2026-01-01T09:01:02.000Z"
+    assert (at_once["attempt"], at_once["error"]) == (2, "no route")
+    assert at_once["retry_at"] == at_once["time"]
+
+
+def test_a_suspension_says_how_long_and_a_resumption_with_what(
+    journey: list[dict[str, Any]],
+) -> None:
+    suspended, resumed_already = of(journey, "D", "StepSuspended")
+    first, second = of(journey, "D", "StepResumed")
+
+    assert (suspended["due_at"], suspended["reason"]) == ("2026-01-01T09:02:02.000Z", "ask")
+    assert (first["resumption"], first["resume_data"], first["actor"]) == (1, {}, "anna")
+    assert (first["attempt"], first["due_at"]) == (3, "2026-01-01T09:01:03.000Z")
+    assert first["metadata"] == {"priority": "high"}
+
+    assert "due_at" not in resumed_already
+    assert second["resumption"] == 2
+    assert "resume_data" not in second
+    assert second["version"] == resumed_already["version"]
+
+
+def test_an_attempt_that_takes_a_resumption_is_told_so() -> None:
+    told: list[dict[str, Any]] = []
+    clock = ManualClock()
+    processes = InMemoryProcessRepository(lambda process: told.extend(envelopes(process)))
+    service = ProcessService(processes, clock=clock)
+    process = service.start_process(
+        tenant_id="tenant-1",
+        process_type="CaseCreation",
+        aggregate_type="Referral",
+        aggregate_id="ref-1",
+        steps=[ProcessStep(name="create", retries_permitted=1)],
+        auto_start_steps=True,
+    )
+    service.resume_step(process, "create", False)
+    service.fail_step(process, "create", "no route", retry_after_ms=0)
+
+    started = told[-1]
+    assert (started["type"], started["attempt"]) == ("StepStarted", 2)
+    assert (started["resumption"], started["resume_data"]) == (1, False)
+    jsonschema.validate(started, SCHEMA)

@@ -54,6 +54,8 @@ def test_an_operation_is_called_what_the_service_calls_it() -> None:
         "start_step",
         "complete_step",
         "fail_step",
+        "suspend_step",
+        "resume_step",
         "heartbeat",
         "run_batch",
         "get_openapi",
@@ -87,9 +89,22 @@ def test_every_error_has_a_status() -> None:
     assert kinds_of_errors() - without <= set(problems.KINDS)
 
 
-def test_every_code_that_an_operation_can_answer_with_is_in_the_document() -> None:
-    listed = FILE.read_text()
+def test_every_code_is_that_of_one_kind_of_problem() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    kinds = ["PlainProblem", "InvalidInputProblem", "ConflictProblem", "UnavailableProblem"]
+    listed = [code for kind in kinds for code in schemas[kind]["properties"]["code"]["enum"]]
     roots = {"error", "conflict", "store_error"}  # never raised themselves
-    of_no_operation = {"path_not_found", "method_not_allowed"}
-    codes = {error.code for error in kinds_of_errors()}
-    assert {code for code in codes if code not in listed} <= roots | of_no_operation
+    codes = {error.code for error in kinds_of_errors()} - roots
+
+    assert sorted(listed) == sorted({*codes, problems.INTERNAL_ERROR})
+    assert [each["$ref"].rpartition("/")[2] for each in schemas["Problem"]["anyOf"]] == kinds
+
+
+def test_a_client_may_leave_out_what_has_a_default() -> None:
+    """Generators of clients take a field that has a default for one that is always there."""
+    bodies = [DOCUMENT["components"]["schemas"][name] for name in ("StartProcess", "StepToStart")]
+
+    fields = {name: field for body in bodies for name, field in body["properties"].items()}
+    assert not [name for name, field in fields.items() if "default" in field]
+    assert fields["auto_start_steps"]["description"].endswith(" false unless given.")
+    assert fields["retries_permitted"]["description"].endswith(" 0 unless given.")

@@ -12,6 +12,14 @@ from trellis_process.testing import ManualClock
 from .client import PRINCIPAL, Client
 
 
+def nested(levels: int) -> list[Any]:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 def test_a_journey_through_every_command(client: Client, clock: ManualClock) -> None:
     process = client.start(steps=[{"name": "pay", "timeout_ms": 30_000}, {"name": "ship"}])
 
@@ -38,6 +46,80 @@ def test_a_journey_through_every_command(client: Client, clock: ManualClock) -> 
     assert shipped.headers["ETag"] == f'"{shipped.json["version"]}"' == '"7"'
 
 
+def test_a_step_fails_waits_and_is_resumed(client: Client, clock: ManualClock) -> None:
+    process = client.start(steps=[{"name": "pay", "timeout_ms": 30_000, "retries_permitted": 2}])
+    step = f"{process}/steps/pay"
+    client.post(f"{step}/start")
+
+    failed = client.post(f"{step}/fail", {"error": "closed", "retry_after_ms": 60_000})
+    waiting = failed.json["steps"][0]
+    assert (failed.json["state"], waiting["state"]) == ("in_progress", "waiting")
+    assert (waiting["waits_for"], waiting["error"]) == ("retry", "closed")
+    assert waiting["due_at"] == "2026-01-01T09:01:00.000Z"
+    again = client.post(f"{step}/start", {"attempt": 2}).json["steps"][0]
+    assert (again["state"], again["attempt"]) == ("in_progress", 2)
+    assert "waits_for" not in again
+    at_once = client.post(f"{step}/fail", {"error": "busy", "retry_after_ms": 0, "attempt": 2})
+    assert at_once.json["steps"][0]["attempt"] == 3
+
+    suspended = client.post(
+        f"{step}/suspend", {"attempt": 3, "resumption": 0, "timeout_ms": 604_800_000}
+    )
+    waiting = suspended.json["steps"][0]
+    assert (waiting["state"], waiting["waits_for"]) == ("waiting", "resumption")
+    assert waiting["due_at"] == "2026-01-08T09:00:00.000Z"
+    clock.advance(days=3)
+    resumed = client.post(f"{step}/resume", {"resumption": 1, "data": {"ok": True}})
+    going_on = resumed.json["steps"][0]
+    assert (going_on["state"], going_on["attempt"]) == ("in_progress", 3)
+    assert (going_on["resumption"], going_on["resume_data"]) == (1, {"ok": True})
+    assert going_on["due_at"] == "2026-01-04T09:00:30.000Z"
+
+    done = client.post(f"{step}/complete", {"attempt": 3}).json
+    assert done["state"] == "completed"
+    assert not {"resume_data", "error", "waits_for"} & set(done["steps"][0])
+
+
+@pytest.mark.parametrize("data", [{}, [], "", 0, False, nested(32), 1e300, "\x00", "😀"])
+@pytest.mark.parametrize("order", [("suspend", "resume"), ("resume", "suspend")])
+def test_a_step_is_resumed_with_any_json_before_or_after_it_is_suspended(
+    client: Client, order: tuple[str, str], data: object
+) -> None:
+    process = client.start()
+    client.post(f"{process}/steps/pay/start")
+    for command in order:
+        body = {"data": data} if command == "resume" else {"resumption": 0}
+        assert client.post(f"{process}/steps/pay/{command}", body).status == 200
+
+    step = client.get(process).json["steps"][0]
+    assert (step["state"], step["resumption"], step["resume_data"]) == ("in_progress", 1, data)
+    assert "resumed_early" not in step
+
+
+@pytest.mark.parametrize("body", [None, "", {}, {"data": None}])
+def test_a_step_is_resumed_with_nothing_at_all(client: Client, body: object) -> None:
+    process = client.start()
+    client.post(f"{process}/steps/pay/start")
+
+    early = client.post(f"{process}/steps/pay/resume", body).json["steps"][0]
+    assert early["resumed_early"] is True
+    assert not {"resumption", "resume_data"} & set(early)
+    taken = client.post(f"{process}/steps/pay/suspend", "").json["steps"][0]
+    assert (taken["state"], taken["resumption"]) == ("in_progress", 1)
+    assert not {"resumed_early", "resume_data"} & set(taken)
+
+
+def test_what_a_step_is_resumed_with_is_refused_beyond_32_kb(client: Client) -> None:
+    process = client.start()
+    client.post(f"{process}/steps/pay/start")
+
+    refused = client.post(f"{process}/steps/pay/resume", {"data": "x" * 32_768})
+
+    assert (refused.status, refused.code) == (413, "too_large")
+    assert "pass a reference" in refused.refused["data"]
+    assert client.get(process).json["version"] == 2
+
+
 def test_a_repeated_command_changes_nothing(client: Client) -> None:
     process = client.start()
     first = client.post(f"{process}/steps/pay/complete", {"output": 1})
@@ -58,7 +140,7 @@ def test_a_reason_and_the_principal_travel_in_the_events(
     assert [(told.reason, told.actor) for told in stored.events] == [("withdrawn", PRINCIPAL)]
 
 
-@pytest.mark.parametrize("command", ["start", "complete", "fail", "heartbeat"])
+@pytest.mark.parametrize("command", ["start", "complete", "fail", "suspend", "resume", "heartbeat"])
 def test_a_report_on_a_cancelled_process_comes_too_late_and_gets_the_process(
     client: Client, command: str
 ) -> None:
@@ -81,7 +163,11 @@ def test_a_conflict_says_which_one(client: Client) -> None:
     step = f"{process}/steps/pay"
 
     assert client.post(f"{step}/heartbeat").code == "step_not_started"
+    assert client.post(f"{step}/suspend").code == "step_not_started"
+    assert client.post(f"{step}/resume").code == "step_not_started"
     assert client.post(f"{step}/complete", {"attempt": 2}).code == "attempt_unknown"
+    assert client.post(f"{step}/resume", {"resumption": 2}).code == "resumption_unknown"
+    assert client.post(f"{step}/suspend", {"resumption": 1}).code == "resumption_unknown"
     client.post(f"{step}/complete")
     assert client.post(f"{step}/fail", {"error": "e"}).code == "step_finished"
     client.post(f"{process}/steps/ship/complete")
@@ -108,14 +194,6 @@ def test_a_failure_needs_an_error(client: Client, body: object) -> None:
     assert list(refused.refused.values()) == ["it is required"]
 
 
-def nested(levels: int) -> list[Any]:
-    """Lists in lists."""
-    value: list[Any] = []
-    for _ in range(levels - 1):
-        value = [value]
-    return value
-
-
 @pytest.mark.parametrize(
     ("command", "body", "field"),
     [
@@ -125,6 +203,16 @@ def nested(levels: int) -> list[Any]:
         ("heartbeat", {"attempt": True}, "attempt"),
         ("complete", {"actor": "me"}, "actor"),
         ("complete", {"output": nested(33)}, "output"),
+        ("fail", {"error": "e", "retry_after_ms": -1}, "retry_after_ms"),
+        ("fail", {"error": "e", "retry_after_ms": 0.5}, "retry_after_ms"),
+        ("fail", {"error": "e", "retry_after_ms": True}, "retry_after_ms"),
+        ("suspend", {"timeout_ms": 0}, "timeout_ms"),
+        ("suspend", {"resumption": -1}, "resumption"),
+        ("suspend", {"data": 1}, "data"),
+        ("resume", {"resumption": 0}, "resumption"),
+        ("resume", {"resumption": "1"}, "resumption"),
+        ("resume", {"data": nested(33)}, "data"),
+        ("resume", {"attempt": 1}, "attempt"),
         ("fail", {"error": 7}, "error"),
         ("fail", {"error": "x" * 4097}, "error"),
         ("fail", {"error": "bell \x07"}, "error"),

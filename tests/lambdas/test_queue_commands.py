@@ -112,6 +112,24 @@ def test_a_repeated_report_is_done(process_id: str, refused: list[dict[str, Any]
     assert refused == []
 
 
+def test_an_answer_may_overtake_the_question_and_all_of_it_come_twice(
+    repository: InMemoryProcessRepository, process_id: str, refused: list[dict[str, Any]]
+) -> None:
+    left = receive(
+        ("m-1", a_report(process_id, "StartStep", attempt=1)),
+        *2 * [("m-2", a_report(process_id, "ResumeStep", resumption=1, data={}))],
+        *2 * [("m-3", a_report(process_id, "SuspendStep", attempt=1, resumption=0))],
+        ("m-2", a_report(process_id, "ResumeStep", resumption=1, data={})),
+    )
+
+    stored = repository.get(ProcessKey("tenant-1", process_id))
+    assert (left, refused) == ([], [])
+    assert stored is not None
+    step = stored.step("pay")
+    assert (step.state, step.resumption, step.resume_data) == ("in_progress", 1, {})
+    assert not step.resumed_early
+
+
 def test_a_start_that_comes_after_the_end_is_dropped(
     process_id: str, refused: list[dict[str, Any]], logged: Logged
 ) -> None:
@@ -132,6 +150,8 @@ def test_a_start_that_comes_after_the_end_is_dropped(
         (a_report("unknown", "StartStep"), "process_not_found"),
         (a_report("{process_id}", "StartStep", step_name="ship"), "step_not_found"),
         (a_report("{process_id}", "Heartbeat"), "step_not_started"),
+        (a_report("{process_id}", "ResumeStep", data="unheard"), "step_not_started"),
+        (a_report("{process_id}", "ResumeStep", resumption=2), "resumption_unknown"),
         (a_report("{process_id}", "CompleteStep", output="x" * 40_000), "too_large"),
     ],
 )

@@ -167,12 +167,18 @@ class ProcessService:
         step_name: str,
         error: str,
         *,
+        retry_after_ms: int | None = None,
         attempt: int | None = None,
         expected_version: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
-        """Ends a step without success, and with it the process."""
+        """Ends a step without success, and with it the process; or, if asked, tries it again.
+
+        With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
+        retries are permitted: by itself and at once where it is 0, else with the first sweep after
+        it is due. Without it the step has failed for good.
+        """
         loaded = self._load(process)
         if attempt is None:
             attempt = loaded.step(step_name).current_attempt
@@ -180,7 +186,75 @@ class ProcessService:
             process,
             loaded,
             lambda current, now: current.fail_step(
-                step_name, error, now=now, attempt=attempt, actor=actor, reason=reason
+                step_name,
+                error,
+                now=now,
+                retry_after_ms=retry_after_ms,
+                attempt=attempt,
+                actor=actor,
+                reason=reason,
+            ),
+            expected_version,
+        )
+
+    def suspend_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        timeout_ms: int | None = None,
+        attempt: int | None = None,
+        resumption: int | None = None,
+        expected_version: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Lets a started step wait until it is resumed, at most ``timeout_ms`` (1 to a year).
+
+        ``resumption`` says which resumption the work began with that suspends now, 0 for none.
+        """
+        loaded = self._load(process)
+        step = loaded.step(step_name)
+        attempt = step.current_attempt if attempt is None else attempt
+        resumption = step.resumption if resumption is None else resumption
+        return self._change(
+            process,
+            loaded,
+            lambda current, now: current.suspend_step(
+                step_name,
+                now=now,
+                timeout_ms=timeout_ms,
+                attempt=attempt,
+                resumption=resumption,
+                actor=actor,
+                reason=reason,
+            ),
+            expected_version,
+        )
+
+    def resume_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        data: JsonValue = None,
+        *,
+        resumption: int | None = None,
+        expected_version: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Lets a suspended step go on, with JSON of at most 32 KB; kept where it comes early.
+
+        ``resumption`` says which one it is, the first being 1, and makes a repeat harmless.
+        """
+        loaded = self._load(process)
+        if resumption is None:
+            resumption = loaded.step(step_name).next_resumption
+        return self._change(
+            process,
+            loaded,
+            lambda current, now: current.resume_step(
+                step_name, data, now=now, resumption=resumption, actor=actor, reason=reason
             ),
             expected_version,
         )

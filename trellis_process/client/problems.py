@@ -10,6 +10,7 @@ from trellis_process import errors
 from trellis_process.client.connections import Answer
 from trellis_process.client.errors import (
     NotAuthorized,
+    NotTried,
     TrackerFault,
     UnexpectedAnswer,
     Unreachable,
@@ -45,11 +46,13 @@ CLASSES: dict[str, type[TrellisError]] = {
         errors.StepFinished,
         errors.StepNotStarted,
         errors.AttemptUnknown,
+        errors.ResumptionUnknown,
         errors.VersionMismatch,
         errors.StoreError,
         errors.Throttled,
         errors.LostRace,
         errors.StoreUnavailable,
+        NotTried,
         TrackerFault,
     )
 }
@@ -101,7 +104,7 @@ def _error_of(document: dict[str, Any], answer: Answer, process_id: str) -> Trel
         error.process_id = process_id
     elif isinstance(error, Conflict) and "process" in document:
         error.process = process_from_json(document["process"])
-    elif isinstance(error, StoreError):
+    elif isinstance(error, StoreError) and not isinstance(error, NotTried):
         error.may_have_happened = document["may_have_happened"]
     return error
 

@@ -11,6 +11,8 @@ from trellis_process.domain.limits import (
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUT_BYTES,
     MAX_REASON_CHARACTERS,
+    MAX_RESUMPTIONS,
+    MAX_TIMEOUT_MS,
     JsonValue,
     check_json,
     check_name,
@@ -32,6 +34,11 @@ _NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 def processes_path(tenant_id: str) -> str:
     """Where a tenant's processes are; a name has no character that a path would need to encode."""
     return f"/tenants/{check_name('tenant_id', tenant_id)}/processes"
+
+
+def batch_path(tenant_id: str) -> str:
+    """Where a tenant's batches are run."""
+    return f"/tenants/{check_name('tenant_id', tenant_id)}/batch"
 
 
 def process_path(process: Process | ProcessKey) -> str:
@@ -74,15 +81,29 @@ def report_body(
     attempt: int | None = None,
     reason: str | None = None,
     output: JsonValue = None,
-    error: str | None = None,
+    **said: JsonValue,
 ) -> dict[str, Any]:
     """The body of a report; what is None is left out."""
     return _without_none(
         attempt=None if attempt is None else check_whole_number("attempt", attempt, 1, MAX_ATTEMPT),
         output=check_json("output", output, MAX_OUTPUT_BYTES),
-        error=error,
+        **said,
         reason=check_optional_text("reason", reason, MAX_REASON_CHARACTERS),
     )
+
+
+def delay_ms(retry_after_ms: int | None) -> int | None:
+    """In how many milliseconds to try again, if at all."""
+    if retry_after_ms is None:
+        return None
+    return check_whole_number("retry_after_ms", retry_after_ms, 0, MAX_TIMEOUT_MS)
+
+
+def resumption(number: int | None, *, least: int) -> int | None:
+    """Which resumption of a step is meant, if it is said."""
+    if number is None:
+        return None
+    return check_whole_number("resumption", number, least, MAX_RESUMPTIONS)
 
 
 def readable_error(error: str) -> str:

@@ -23,6 +23,7 @@ from trellis_process.domain.limits import (
     MAX_NAME_CHARACTERS,
     MAX_OUTPUT_BYTES,
     MAX_REASON_CHARACTERS,
+    MAX_RESUMPTIONS,
     MAX_RETRIES,
     MAX_STEPS,
     MAX_TIMEOUT_MS,
@@ -189,10 +190,51 @@ class CompleteStep(StepReport):
 
 
 class FailStep(StepReport):
-    """A step that failed for good."""
+    """A step, or an attempt at it, that failed."""
 
     error: Annotated[str, Field(max_length=MAX_ERROR_CHARACTERS), _text(MAX_ERROR_CHARACTERS)] = (
         Field(description=f"Why it failed: text of at most {MAX_ERROR_CHARACTERS} characters.")
+    )
+    retry_after_ms: (
+        Annotated[int, Field(ge=0, le=MAX_TIMEOUT_MS), _whole_number(0, MAX_TIMEOUT_MS)] | None
+    ) = Field(
+        None,
+        description="In how many milliseconds, at most a year, the step is to be tried again, as "
+        "long as retries are permitted. Left out, it has failed for good.",
+    )
+
+
+class SuspendStep(StepReport):
+    """A step that is to wait until it is resumed."""
+
+    timeout_ms: TimeoutMs | None = Field(
+        None,
+        description="How long it waits at most, in milliseconds, at most a year; then the attempt "
+        "has timed out. Left out, as long as it takes.",
+    )
+    resumption: (
+        Annotated[int, Field(ge=0, le=MAX_RESUMPTIONS), _whole_number(0, MAX_RESUMPTIONS)] | None
+    ) = Field(
+        None,
+        description="The resumption that the work began with that suspends now, 0 for none. Left "
+        "out, the latest.",
+    )
+
+
+class ResumeStep(CommandBody):
+    """A suspended step that is to go on."""
+
+    data: Annotated[JsonValue, checked(partial(check_json, at_most=MAX_OUTPUT_BYTES))] = Field(
+        None,
+        description="What it goes on with: any JSON of at most "
+        f"{MAX_OUTPUT_BYTES} bytes, also none.",
+    )
+    resumption: (
+        Annotated[int, Field(ge=1, le=MAX_RESUMPTIONS), _whole_number(1, MAX_RESUMPTIONS)] | None
+    ) = Field(
+        None,
+        description="Which resumption of the step it is, the first being 1. It makes a repeat "
+        "harmless. Left out, the next.",
     )
 
 

@@ -16,8 +16,10 @@ from trellis_process.commands.bodies import (
     Heartbeat,
     IdempotencyKey,
     Name,
+    ResumeStep,
     StartProcess,
     StartStep,
+    SuspendStep,
     checked,
 )
 from trellis_process.commands.fields import refusal_of
@@ -103,6 +105,18 @@ class FailStepCommand(FailStep, _ToStep):
     command: Literal["FailStep"]
 
 
+class SuspendStepCommand(SuspendStep, _ToStep):
+    """Let a step wait until it is resumed."""
+
+    command: Literal["SuspendStep"]
+
+
+class ResumeStepCommand(ResumeStep, _ToStep):
+    """Let a suspended step go on."""
+
+    command: Literal["ResumeStep"]
+
+
 class HeartbeatCommand(Heartbeat, _ToStep):
     """Say that an attempt is alive."""
 
@@ -115,6 +129,8 @@ Command: TypeAlias = (
     | StartStepCommand
     | CompleteStepCommand
     | FailStepCommand
+    | SuspendStepCommand
+    | ResumeStepCommand
     | HeartbeatCommand
 )
 

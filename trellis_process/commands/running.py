@@ -11,8 +11,10 @@ from trellis_process.commands.command import (
     CompleteStepCommand,
     FailStepCommand,
     HeartbeatCommand,
+    ResumeStepCommand,
     StartProcessCommand,
     StartStepCommand,
+    SuspendStepCommand,
 )
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import StepState
@@ -52,6 +54,9 @@ def run(
     }
     if isinstance(command, CancelProcessCommand):
         return service.cancel_process(command.key, **said)
+    if isinstance(command, ResumeStepCommand):
+        said["resumption"] = command.resumption
+        return service.resume_step(command.key, command.step_name, command.data, **said)
     said["attempt"] = command.attempt
     match command:
         case StartStepCommand():
@@ -59,7 +64,21 @@ def run(
         case CompleteStepCommand():
             return service.complete_step(command.key, command.step_name, command.output, **said)
         case FailStepCommand():
-            return service.fail_step(command.key, command.step_name, command.error, **said)
+            return service.fail_step(
+                command.key,
+                command.step_name,
+                command.error,
+                retry_after_ms=command.retry_after_ms,
+                **said,
+            )
+        case SuspendStepCommand():
+            return service.suspend_step(
+                command.key,
+                command.step_name,
+                timeout_ms=command.timeout_ms,
+                resumption=command.resumption,
+                **said,
+            )
         case HeartbeatCommand():
             return service.heartbeat(command.key, command.step_name, **said)
 
@@ -67,10 +86,11 @@ def run(
 def is_overtaken(command: Command, refusal: Conflict) -> bool:
     """Whether a report was refused only because a later one about its attempt came first.
 
-    A start or a heartbeat that names an attempt, of which the end is known by now, was true when
-    it was sent. It has nothing left to say, and nobody has anything to mend.
+    A start, a suspension or a heartbeat that names an attempt, of which the end is known by now,
+    was true when it was sent. It has nothing left to say, and nobody has anything to mend.
     """
-    if not isinstance(command, StartStepCommand | HeartbeatCommand) or command.attempt is None:
+    reports = StartStepCommand | SuspendStepCommand | HeartbeatCommand
+    if not isinstance(command, reports) or command.attempt is None:
         return False
     if not isinstance(refusal, ProcessFinished | StepFinished) or refusal.process is None:
         return False

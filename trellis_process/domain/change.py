@@ -10,6 +10,7 @@ from trellis_process.domain import events as happened
 from trellis_process.domain.limits import (
     MAX_ACTOR_CHARACTERS,
     MAX_REASON_CHARACTERS,
+    JsonValue,
     check_optional_text,
     check_time,
 )
@@ -102,15 +103,40 @@ class Change:
         self.process.steps[step.name] = step
         return step
 
+    def bring(self, payload: JsonValue) -> None:
+        """The change carries data of the caller's, None for none."""
+        self.process.brings_payload |= payload is not None
+
     def start_process(self) -> None:
         """The process begins, and with it the time it may take."""
         self._set_deadline()
+        self.bring(self.process.metadata)
         self.record(happened.ProcessStarted)
 
     def start_attempt(self, step: ProcessStep) -> None:
         """The next attempt at a step begins."""
         step = self.put(step.next_attempt(self.now, self.actor))
         self.record(happened.StepStarted, step_name=step.name, attempt=step.attempt)
+
+    def retry_later(self, step: ProcessStep, error: str, delay_ms: int) -> None:
+        """An attempt failed; the next one begins after so long, or at once."""
+        due_at = self.now + timedelta(milliseconds=delay_ms)
+        step = self.put(step.waiting_for_retry(error, due_at, self.actor))
+        self.record(happened.StepAttemptFailed, step_name=step.name, attempt=step.attempt)
+        if not delay_ms:
+            self.start_attempt(step)
+
+    def suspend(self, step: ProcessStep, due_at: datetime | None) -> None:
+        """A step waits to be resumed; where that came already it goes on at once."""
+        step = self.put(step.suspended(due_at, self.actor))
+        self.record(happened.StepSuspended, step_name=step.name, attempt=step.attempt)
+        if step.resumed_early:
+            self.resume(step)
+
+    def resume(self, step: ProcessStep) -> None:
+        """A suspended step goes on with the resumption that it keeps."""
+        step = self.put(step.resumed(self.now, self.actor))
+        self.record(happened.StepResumed, step_name=step.name, attempt=step.attempt)
 
     def fail(self, step: ProcessStep, error: str) -> None:
         """A step fails for good, and with it the process."""
@@ -121,13 +147,17 @@ class Change:
     def fire(self, tracker: Tracker) -> None:
         """What waited has waited long enough.
 
-        The process fails at its own deadline. A timed-out attempt is followed by the next, or its
-        step fails if none is left.
+        The process fails at its own deadline. A timed-out attempt, or one that nobody resumed in
+        time, is followed by the next, or its step fails if none is left. A backoff that is over is
+        followed by its attempt.
         """
         if isinstance(tracker, ProcessTracker):
             self.finish(ProcessState.FAILED, TIMEOUT)
             return
         step = self.process.step(tracker.step_name)
+        if tracker.is_backoff:
+            self.start_attempt(step)
+            return
         self.record(
             happened.ProcessStepTimedOut,
             step_name=step.name,

@@ -39,7 +39,19 @@ class ProcessStarted(ProcessEvent):
 
 
 class StepStarted(StepEvent):
-    """An attempt at a step began: the first, a retry after a timeout, or one asked for."""
+    """An attempt at a step began: the first, a retry, or one asked for."""
+
+
+class StepAttemptFailed(StepEvent):
+    """An attempt failed, as reported, and another one follows, perhaps after a while."""
+
+
+class StepSuspended(StepEvent):
+    """A step waits until somebody resumes it; the work of its attempt is not done yet."""
+
+
+class StepResumed(StepEvent):
+    """A suspended step goes on, in the same attempt, with the data that it was resumed with."""
 
 
 class StepCompleted(StepEvent):
@@ -52,7 +64,7 @@ class StepFailed(StepEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessStepTimedOut(StepEvent):
-    """An attempt at a step took longer than its ``timeout_ms``.
+    """An attempt at a step took longer than its ``timeout_ms``, or was not resumed in time.
 
     With retries left the next attempt begins; with none left the step fails.
     """
@@ -86,6 +98,9 @@ EVENT_TYPES: dict[str, type[ProcessEvent]] = {
     for event_type in (
         ProcessStarted,
         StepStarted,
+        StepAttemptFailed,
+        StepSuspended,
+        StepResumed,
         StepCompleted,
         StepFailed,
         ProcessStepTimedOut,

@@ -15,6 +15,7 @@ JsonValue: TypeAlias = Any
 MAX_STEPS = 1_000
 MAX_RETRIES = 1_000
 MAX_ATTEMPT = 1_000_000  # retries on purpose come on top of those permitted
+MAX_RESUMPTIONS = 1_000_000
 MAX_TIMEOUT_MS = 366 * 24 * 3_600_000  # a year, leap years included
 MAX_NAME_CHARACTERS = 64
 MAX_AGGREGATE_ID_CHARACTERS = 128

@@ -13,6 +13,7 @@ from trellis_process.domain.events import ProcessEvent, StepCompleted
 from trellis_process.domain.limits import (
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUT_BYTES,
+    MAX_TIMEOUT_MS,
     JsonValue,
     check_aggregate_id,
     check_json,
@@ -21,6 +22,7 @@ from trellis_process.domain.limits import (
     check_text,
     check_time,
     check_timeout_ms,
+    check_whole_number,
 )
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep, steps_by_name
@@ -72,6 +74,9 @@ class Process:
     events: tuple[ProcessEvent, ...] = ()
     #: Whether there is a change that is not saved yet.
     has_changed: bool = False
+    #: Whether that change brings metadata, an output or what a step goes on with, which a store
+    #: may find too large; any other change it has to take.
+    brings_payload: bool = False
 
     @classmethod
     def start(
@@ -142,7 +147,7 @@ class Process:
             raise StepNotFound(str(name), list(self.steps)) from None
 
     def tracker(self, step_name: str) -> StepTracker | None:
-        """The time limit of a step's attempt under way; None where nothing limits it."""
+        """The time limit of a step's attempt or waiting; None where nothing limits it."""
         step = self.step(step_name)
         if step.due_at is None:
             return None
@@ -153,6 +158,7 @@ class Process:
             attempt=step.attempt,
             retries_permitted=step.retries_permitted,
             due_at=step.due_at,
+            waits_for=step.waits_for,
         )
 
     def deadline_tracker(self) -> ProcessTracker | None:
@@ -189,8 +195,9 @@ class Process:
         """Begins an attempt at a step; returns its tracker where a timeout is configured.
 
         Starting a started step is a no-op. Starting a failed step is a retry on purpose: it
-        begins a new attempt and opens the process again. Naming the ``attempt`` makes a late
-        repeat harmless: only the one that follows is begun.
+        begins a new attempt and opens the process again. Starting one that waits for its next
+        attempt begins that now. Naming the ``attempt`` makes a late repeat harmless: only the one
+        that follows is begun.
 
         Raises StepNotFound, StepFinished, ProcessFinished, or AttemptUnknown where the named
         attempt does not follow.
@@ -231,6 +238,7 @@ class Process:
             return
         self._refuse_if_finished(step, "complete the step")
         with Change(self, now, actor, reason) as change:
+            change.bring(output)
             step = change.put(step.completed(output, change.now, change.actor))
             change.record(StepCompleted, step_name=name, attempt=attempt or step.attempt)
             if all(each.state.is_done for each in self.steps.values()):
@@ -242,27 +250,111 @@ class Process:
         error: str,
         *,
         now: datetime,
+        retry_after_ms: int | None = None,
         attempt: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Ends a step without success, and with it the process.
+        """Ends a step without success, and with it the process; or, if asked, tries it again.
+
+        With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
+        retries are permitted; with none left, and without it, the step has failed for good.
 
         It counts only for the current attempt: from an older one it is ignored. Failing a
-        failed step again is a no-op, the first error stays.
+        failed step, or an attempt whose retry is to come, again is a no-op, the first error stays.
 
         Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, InvalidInput.
         """
         error = check_text("error", error, MAX_ERROR_CHARACTERS)
+        if retry_after_ms is not None:
+            check_whole_number("retry_after_ms", retry_after_ms, 0, MAX_TIMEOUT_MS)
         step = self.step(name)
         step.check_attempt(attempt)
         if step.state is StepState.FAILED:
             return
         self._refuse_if_finished(step, "fail the step")
-        if step.is_older(attempt):
+        if step.is_older(attempt) or (step.waits_for_retry and retry_after_ms is not None):
             return
         with Change(self, now, actor, reason) as change:
-            change.fail(step, error)
+            if retry_after_ms is None or not step.has_retries_left:
+                change.fail(step, error)
+            else:
+                change.retry_later(step, error, retry_after_ms)
+
+    def suspend_step(
+        self,
+        name: str,
+        *,
+        now: datetime,
+        timeout_ms: int | None = None,
+        attempt: int | None = None,
+        resumption: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> StepTracker | None:
+        """Lets a started step wait until it is resumed; returns its tracker if it has a time limit.
+
+        The attempt's own time limit does not run meanwhile. After ``timeout_ms`` (1 to a year)
+        without a resumption the attempt has timed out; without it the step waits as long as it
+        takes. A step that was resumed already, early, goes on at once.
+
+        ``resumption`` says which resumption the work began with that suspends now, 0 for none: of
+        an older one it is ignored, as it is from an older attempt or in a step that waits.
+
+        Raises StepNotFound, StepNotStarted, StepFinished, ProcessFinished, AttemptUnknown,
+        ResumptionUnknown, InvalidInput.
+        """
+        check_timeout_ms("timeout_ms", timeout_ms)
+        step = self.step(name)
+        step.check_attempt(attempt)
+        step.check_resumption(resumption, least=0, latest=step.resumption)
+        self._refuse_if_finished(step, "suspend the step")
+        if step.state is StepState.PENDING:
+            raise StepNotStarted("suspend the step", name, step.state)
+        is_older = resumption is not None and resumption < step.resumption
+        if step.state is StepState.WAITING or step.is_older(attempt) or is_older:
+            return self.tracker(name)
+        with Change(self, now, actor, reason) as change:
+            limit = None if timeout_ms is None else timedelta(milliseconds=timeout_ms)
+            change.suspend(step, None if limit is None else change.now + limit)
+        return self.tracker(name)
+
+    def resume_step(
+        self,
+        name: str,
+        data: JsonValue = None,
+        *,
+        now: datetime,
+        resumption: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> StepTracker | None:
+        """Lets a suspended step go on, with JSON of at most 32 KB; returns its tracker if limited.
+
+        It goes on in the same attempt, whose time counts from now. Where the step is not suspended
+        yet, or between attempts, the resumption is kept, and taken by the next suspension or
+        attempt. ``resumption`` says which one it is, the first being 1, and makes a repeat
+        harmless: one that has come already changes nothing, and its first data stay.
+
+        Raises StepNotFound, StepNotStarted, StepFinished, ProcessFinished, ResumptionUnknown,
+        InvalidInput.
+        """
+        data = check_json("data", data, MAX_OUTPUT_BYTES)
+        step = self.step(name)
+        step.check_resumption(resumption, least=1, latest=step.next_resumption)
+        if resumption is not None and resumption <= step.resumption + step.resumed_early:
+            return self.tracker(name)
+        self._refuse_if_finished(step, "resume the step")
+        if not step.attempt:
+            raise StepNotStarted("resume the step", name, step.state)
+        if step.resumed_early:
+            return self.tracker(name)
+        with Change(self, now, actor, reason) as change:
+            change.bring(data)
+            step = change.put(step.keeping(data, change.actor))
+            if step.is_suspended:
+                change.resume(step)
+        return self.tracker(name)
 
     def heartbeat(
         self,
@@ -275,7 +367,7 @@ class Process:
     ) -> StepTracker | None:
         """Says that an attempt is still alive: its time limit counts anew from now.
 
-        Ignored from an older attempt, and where the step has no timeout.
+        Ignored from an older attempt, and where the step waits or has no timeout.
 
         Raises StepNotFound, StepNotStarted, StepFinished, ProcessFinished, AttemptUnknown.
         """
@@ -285,7 +377,9 @@ class Process:
         if step.state is StepState.PENDING:
             raise StepNotStarted("extend the step", name, step.state)
         due_at = step.deadline_from(check_time("now", now))
-        if step.is_older(attempt) or due_at is None or step.due_at is None or due_at <= step.due_at:
+        if step.state is StepState.WAITING or step.is_older(attempt):
+            return self.tracker(name)
+        if due_at is None or step.due_at is None or due_at <= step.due_at:
             return self.tracker(name)
         with Change(self, now, actor, reason) as change:
             change.put(step.alive_until(due_at, change.actor))
@@ -350,7 +444,7 @@ class Process:
     def saved(self) -> None:
         """The change is stored: it is this version now, and there is nothing more to save."""
         self.version += 1
-        self.has_changed = False
+        self.has_changed = self.brings_payload = False
 
     def copy(self) -> Self:
         """The same process as an object of its own, sharing nothing that can be changed."""

@@ -36,7 +36,7 @@ class StepState(StrEnum):
     PENDING = "pending"
     #: An attempt is under way.
     IN_PROGRESS = "in_progress"
-    #: Between attempts, or for a signal, a person or a time.
+    #: Between two attempts, or suspended until somebody resumes it; see WaitingFor.
     WAITING = "waiting"
     #: Done. Final.
     COMPLETED = "completed"
@@ -56,6 +56,15 @@ class StepState(StrEnum):
     def is_done(self) -> bool:
         """Whether the process need not wait for this step any more."""
         return self in (StepState.COMPLETED, StepState.SKIPPED)
+
+
+class WaitingFor(StrEnum):
+    """What a waiting step waits for."""
+
+    #: The time of its next attempt, the last one having failed.
+    RETRY = "retry"
+    #: Somebody who resumes it, or the end of the time given for that.
+    RESUMPTION = "resumption"
 
 
 FINAL_PROCESS_STATES = frozenset(
@@ -90,7 +99,11 @@ STEP_MOVES: dict[StepState, set[StepState]] = {
         StepState.WAITING,
         *FINAL_STEP_STATES,
     },
-    StepState.WAITING: {StepState.IN_PROGRESS, *FINAL_STEP_STATES},
+    StepState.WAITING: {
+        StepState.IN_PROGRESS,
+        StepState.WAITING,  # what was suspended failed and is tried again later
+        *FINAL_STEP_STATES,
+    },
     StepState.COMPLETED: set(),
     StepState.FAILED: {StepState.IN_PROGRESS},  # retried on purpose
     StepState.SKIPPED: set(),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from trellis_process.domain.limits import (
     MAX_ATTEMPT,
+    MAX_RESUMPTIONS,
     MAX_RETRIES,
     MAX_STEPS,
     JsonValue,
@@ -16,8 +17,8 @@ from trellis_process.domain.limits import (
     check_timeout_ms,
     check_whole_number,
 )
-from trellis_process.domain.states import STEP_MOVES, StepState
-from trellis_process.errors import AttemptUnknown, Described, InvalidInput
+from trellis_process.domain.states import STEP_MOVES, StepState, WaitingFor
+from trellis_process.errors import AttemptUnknown, Described, InvalidInput, ResumptionUnknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,21 @@ class ProcessStep:
     attempt: int = 0
     #: When the current attempt started.
     started_at: datetime | None = None
-    #: When the current attempt times out, heartbeats counted in.
+    #: When the current attempt times out, heartbeats counted in, or a waiting step stops waiting.
     due_at: datetime | None = None
+    #: What a waiting step waits for; None in any other state.
+    waits_for: WaitingFor | None = None
+    #: Which resumption the work under way began with; 0 where it was never resumed.
+    resumption: int = 0
+    #: What the latest resumption brought along.
+    resume_data: JsonValue = None
+    #: Whether that resumption came early: the next suspension or attempt takes it.
+    resumed_early: bool = False
     #: When the step became final.
     ended_at: datetime | None = None
     #: What the step resulted in: small JSON, reported with its completion.
     output: JsonValue = None
-    #: Why the step failed, as reported.
+    #: Why the step failed, as reported; while it is tried again, why the attempt before did.
     error: str | None = None
     #: Who made the last report about the step, where that is known.
     reported_by: str | None = None
@@ -59,11 +68,13 @@ class ProcessStep:
 
     def copy(self) -> ProcessStep:
         """The same step, sharing nothing that can be changed."""
-        if not isinstance(self.output, dict | list):
+        shared = {name: getattr(self, name) for name in ("output", "resume_data")}
+        if not any(isinstance(value, dict | list) for value in shared.values()):
             return self
         twin = copy(self)
-        # Past the frozen front, and past the checks, which all have been made.
-        object.__setattr__(twin, "output", deepcopy(self.output))
+        for name, value in shared.items():
+            # Past the frozen front, and past the checks, which all have been made.
+            object.__setattr__(twin, name, deepcopy(value))
         return twin
 
     def as_new(self) -> ProcessStep:
@@ -105,8 +116,36 @@ class ProcessStep:
 
     @property
     def is_startable(self) -> bool:
-        """Whether starting the step now begins an attempt."""
-        return self.state in (StepState.PENDING, StepState.FAILED)
+        """Whether starting the step now begins an attempt; one that is due later begins now."""
+        return self.state in (StepState.PENDING, StepState.FAILED) or self.waits_for_retry
+
+    @property
+    def waits_for_retry(self) -> bool:
+        """Whether its latest attempt failed and the next one is to come by itself."""
+        return self.waits_for is WaitingFor.RETRY
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it waits for somebody to resume it."""
+        return self.waits_for is WaitingFor.RESUMPTION
+
+    @property
+    def has_retries_left(self) -> bool:
+        """Whether another attempt may follow the current one by itself."""
+        return self.current_attempt <= self.retries_permitted
+
+    @property
+    def next_resumption(self) -> int:
+        """The resumption that a report is about unless it says so; an early one stays the next."""
+        return self.resumption + 1
+
+    def check_resumption(self, resumption: int | None, *, least: int, latest: int) -> None:
+        """Raises ResumptionUnknown where one is named that comes after the latest possible."""
+        if resumption is None:
+            return
+        check_whole_number("resumption", resumption, least, MAX_RESUMPTIONS)
+        if resumption > latest:
+            raise ResumptionUnknown(self.name, resumption, self.resumption)
 
     def is_older(self, attempt: int | None) -> bool:
         """Whether a report names an attempt that a later one has replaced."""
@@ -120,7 +159,38 @@ class ProcessStep:
             started_at=now,
             due_at=self.deadline_from(now),
             ended_at=None,
-            error=None,
+            error=self.error if self.waits_for_retry else None,
+            reported_by=by,
+            **self._resumption_taken(),
+        )
+
+    def suspended(self, due_at: datetime | None, by: str | None) -> ProcessStep:
+        """The current attempt waiting to be resumed; its own time limit does not run meanwhile."""
+        return self._move(
+            StepState.WAITING, waits_for=WaitingFor.RESUMPTION, due_at=due_at, reported_by=by
+        )
+
+    def resumed(self, now: datetime, by: str | None) -> ProcessStep:
+        """The current attempt going on with what it was resumed with; its time counts from now."""
+        return self._move(
+            StepState.IN_PROGRESS,
+            due_at=self.deadline_from(now),
+            reported_by=by,
+            **self._resumption_taken(),
+        )
+
+    def keeping(self, data: JsonValue, by: str | None) -> ProcessStep:
+        """The step with a resumption that waits to be taken."""
+        return replace(self, resume_data=data, resumed_early=True, reported_by=by)
+
+    def waiting_for_retry(self, error: str, due_at: datetime, by: str | None) -> ProcessStep:
+        """The step between a failed attempt and the next one, which begins at ``due_at``."""
+        return self._move(
+            StepState.WAITING,
+            waits_for=WaitingFor.RETRY,
+            attempt=self.current_attempt,
+            due_at=due_at,
+            error=error,
             reported_by=by,
         )
 
@@ -135,8 +205,10 @@ class ProcessStep:
         return replace(self, due_at=due_at, reported_by=by)
 
     def completed(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
-        """The step done, with what it resulted in."""
-        return self._ended(StepState.COMPLETED, now, by, output=output)
+        """The step done, with what it resulted in; what led there is not needed any more."""
+        return self._ended(
+            StepState.COMPLETED, now, by, output=output, error=None, resume_data=None
+        )
 
     def failed(self, error: str, now: datetime, by: str | None) -> ProcessStep:
         """The step failed for good, and why."""
@@ -162,9 +234,12 @@ class ProcessStep:
             **result,
         )
 
+    def _resumption_taken(self) -> dict[str, JsonValue]:
+        return {"resumption": self.resumption + self.resumed_early, "resumed_early": False}
+
     def _move(self, state: StepState, **changes: JsonValue) -> ProcessStep:
         assert state in STEP_MOVES[self.state], f"{self.state} → {state} is no move of a step"
-        return replace(self, state=state, **changes)
+        return replace(self, **{"state": state, "waits_for": None, **changes})
 
 
 def steps_by_name(steps: Iterable[ProcessStep]) -> dict[str, ProcessStep]:

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import TypeAlias
 
 from trellis_process.domain.events import ProcessStepTimedOut
+from trellis_process.domain.states import WaitingFor
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepTracker:
-    """The time limit of one attempt at a step."""
+    """The time limit of one attempt at a step, or of its waiting."""
 
     tenant_id: str
     process_id: str
@@ -20,6 +21,8 @@ class StepTracker:
     attempt: int
     retries_permitted: int
     due_at: datetime
+    #: What the step waits for until then; None where an attempt is under way.
+    waits_for: WaitingFor | None = None
 
     @property
     def retry_count(self) -> int:
@@ -29,6 +32,11 @@ class StepTracker:
     def is_due(self, now: datetime) -> bool:
         """Whether the attempt's time is up: due is due at the very moment."""
         return now >= self.due_at
+
+    @property
+    def is_backoff(self) -> bool:
+        """Whether it is the pause before the next attempt, whose end is nobody's fault."""
+        return self.waits_for is WaitingFor.RETRY
 
     def has_retries_left(self) -> bool:
         """Whether another attempt follows if this one times out."""

@@ -12,19 +12,20 @@ from typing import Any
 
 from trellis_process.domain.events import EVENT_TYPES, ProcessEvent, ProcessStepTimedOut, StepEvent
 from trellis_process.domain.process import Process
-from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.time import from_ms, to_ms
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.schema import Item
 
-STATE_LETTERS = {
-    StepState.IN_PROGRESS: "i",
-    StepState.WAITING: "w",
-    StepState.COMPLETED: "c",
-    StepState.FAILED: "f",
-    StepState.SKIPPED: "s",
-    StepState.CANCELLED: "x",
+STATE_LETTERS: dict[tuple[StepState, WaitingFor | None], str] = {
+    (StepState.IN_PROGRESS, None): "i",
+    (StepState.WAITING, WaitingFor.RETRY): "r",
+    (StepState.WAITING, WaitingFor.RESUMPTION): "w",
+    (StepState.COMPLETED, None): "c",
+    (StepState.FAILED, None): "f",
+    (StepState.SKIPPED, None): "s",
+    (StepState.CANCELLED, None): "x",
 }
 STATES_BY_LETTER = {letter: state for state, letter in STATE_LETTERS.items()}
 
@@ -114,7 +115,7 @@ def _step_values(step: ProcessStep, started_at: int, actors: dict[str, int]) -> 
     usual_attempt = 0 if step.state is StepState.PENDING else 1
     values = {
         "n": step.name,
-        "s": STATE_LETTERS.get(step.state),
+        "s": STATE_LETTERS.get((step.state, step.waits_for)),
         "a": step.attempt if step.attempt != usual_attempt else None,
         "t": step.timeout_ms,
         "r": step.retries_permitted or None,
@@ -124,12 +125,16 @@ def _step_values(step: ProcessStep, started_at: int, actors: dict[str, int]) -> 
         "o": None if step.output is None else _to_json(step.output),
         "x": step.error,
         "w": None if step.reported_by is None else actors[step.reported_by],
+        "u": step.resumption or None,
+        "g": None if step.resume_data is None else _to_json(step.resume_data),
+        "k": 1 if step.resumed_early else None,
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _step(values: dict[str, Any], started_at: int, actors: list[str]) -> ProcessStep:
-    state = STATES_BY_LETTER[values["s"]] if "s" in values else StepState.PENDING
+    pending = (StepState.PENDING, None)
+    state, waits_for = STATES_BY_LETTER[values["s"]] if "s" in values else pending
 
     def moment(name: str) -> Any:
         return from_ms(started_at + values[name]) if name in values else None
@@ -146,6 +151,10 @@ def _step(values: dict[str, Any], started_at: int, actors: list[str]) -> Process
         output=json.loads(values["o"]) if "o" in values else None,
         error=values.get("x"),
         reported_by=actors[values["w"]] if "w" in values else None,
+        waits_for=waits_for,
+        resumption=values.get("u", 0),
+        resume_data=json.loads(values["g"]) if "g" in values else None,
+        resumed_early="k" in values,
     )
 
 

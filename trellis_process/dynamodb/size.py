@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from trellis_process.domain.events import ProcessStarted, StepCompleted
 from trellis_process.domain.process import Process
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import Described, TooLarge
@@ -26,7 +25,7 @@ def check_size(item: Item, process: Process) -> None:
     the margin too, so that a full process can still fail, be cancelled or time out.
     """
     size = item_size(item)
-    allowed = MAX_ITEM_BYTES if _brings_payload(process) else ITEM_LIMIT
+    allowed = MAX_ITEM_BYTES if process.brings_payload else ITEM_LIMIT
     if size <= allowed:
         return
     parts = {f"steps.{value['M']['n']['S']}": _value_size(value) for value in item["steps"]["L"]}
@@ -40,14 +39,6 @@ def check_size(item: Item, process: Process) -> None:
         ),
         f"allowed are {allowed} for process {process.process_id!r} as a whole; "
         "store large outputs elsewhere and report a reference",
-    )
-
-
-def _brings_payload(process: Process) -> bool:
-    return any(
-        isinstance(event, ProcessStarted)
-        or (isinstance(event, StepCompleted) and process.step(event.step_name).output is not None)
-        for event in process.events
     )
 
 

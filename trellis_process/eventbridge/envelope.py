@@ -12,10 +12,13 @@ from trellis_process.domain.events import (
     ProcessFailed,
     ProcessStarted,
     ProcessStepTimedOut,
+    StepAttemptFailed,
     StepCompleted,
     StepEvent,
     StepFailed,
+    StepResumed,
     StepStarted,
+    StepSuspended,
     event_id,
 )
 from trellis_process.domain.process import Process
@@ -71,8 +74,19 @@ def _details(process: Process, event: ProcessEvent) -> dict[str, Any]:
 
 
 def _step_details(process: Process, step: ProcessStep, event: StepEvent) -> dict[str, Any]:
-    if isinstance(event, StepStarted):
-        return {"metadata": process.metadata, "due_at": to_text(step.due_at)}
+    if isinstance(event, StepStarted | StepResumed):
+        return {
+            "metadata": process.metadata,
+            "retries_permitted": step.retries_permitted,
+            "due_at": to_text(step.due_at),
+            "resumption": step.resumption or None,
+            "resume_data": step.resume_data if step.resumption else None,
+        }
+    if isinstance(event, StepAttemptFailed):
+        due_at = step.due_at if step.waits_for_retry else event.occurred_at
+        return {"error": step.error, "retry_at": to_text(due_at)}
+    if isinstance(event, StepSuspended):
+        return {"due_at": to_text(step.due_at) if step.is_suspended else None}
     if isinstance(event, StepCompleted):
         return {"output": step.output}
     if isinstance(event, StepFailed):

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from trellis_process.domain.limits import JsonValue
-from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 
 _Version = Annotated[int, Field(ge=1)]
 
@@ -18,18 +18,33 @@ class Step(BaseModel):
 
     name: str
     state: StepState = Field(description="Where the step stands.")
+    waits_for: WaitingFor | None = Field(None, description="What a waiting step waits for.")
     attempt: int = Field(ge=0, description="The attempt under way, or the last one; 0 is none yet.")
     retries_permitted: int = Field(ge=0, description="Retries after the first attempt.")
     timeout_ms: int | None = Field(None, description="How long one attempt may take.")
     started_at: datetime | None = Field(None, description="When the current attempt started.")
     due_at: datetime | None = Field(
-        None, description="When the current attempt times out, heartbeats counted in."
+        None,
+        description="When the current attempt times out, heartbeats counted in; or when a waiting "
+        "step has waited long enough.",
     )
     ended_at: datetime | None = Field(None, description="When the step became final.")
     output: JsonValue = Field(None, description="What it resulted in, as reported: any JSON.")
-    error: str | None = Field(None, description="Why it failed, as reported; or timed out.")
+    error: str | None = Field(
+        None, description="Why it, or the attempt before, failed; or timed out."
+    )
     reported_by: str | None = Field(
         None, description="The authenticated principal that made the last report about it."
+    )
+    resumption: int | None = Field(
+        None, ge=1, description="Which resumption its work began with; missing if it has none."
+    )
+    resume_data: JsonValue = Field(
+        None, description="What the latest resumption brought along: any JSON."
+    )
+    resumed_early: bool | None = Field(
+        None,
+        description="Whether that resumption came early: the next suspension or attempt takes it.",
     )
 
 
@@ -63,72 +78,6 @@ class ProcessPage(BaseModel):
     cursor: str | None = Field(
         None, description="Leads to the next page; missing where there is none."
     )
-
-
-class Problem(BaseModel):
-    """Why a request was refused or could not be carried out (RFC 9457)."""
-
-    type: str = Field(description="urn:trellis:problem: and the code.")
-    title: str = Field(description="A few words, the same for every problem with this code.")
-    status: int = Field(ge=400, le=599)
-    detail: str = Field(description="This problem in words for people; it may change.")
-    code: str = Field(description="The kind of problem, for programs; it does not change.")
-
-
-class FieldError(BaseModel):
-    """A field that was refused."""
-
-    field: str = Field(description="Which one, as a path: steps[2].timeout_ms")
-    given: str = Field(description="What was given, shortened.")
-    allowed: str = Field(description="What is allowed.")
-
-
-class InvalidInputProblem(Problem):
-    """Fields were refused, all of them named. Nothing was done."""
-
-    errors: list[FieldError] = Field(min_length=1)
-
-
-class ConflictProblem(Problem):
-    """The request is sound, but the process has moved on. Nothing was changed."""
-
-    process: Process = Field(description="The process as it is now; the ETag is its version.")
-
-
-class UnavailableProblem(Problem):
-    """The store did not answer. Try again in a moment."""
-
-    may_have_happened: bool = Field(
-        description="Whether the change may have been made all the same. Repeating the command is "
-        "harmless either way."
-    )
-
-
-class BatchResult(BaseModel):
-    """What became of one command of a batch: a process, or a problem."""
-
-    status: int = Field(
-        ge=200, le=599, description="The HTTP status that the command alone would have had."
-    )
-    process_id: str | None = Field(
-        None, description="The process that it changed or started, also where `process` is missing."
-    )
-    process: Process | None = Field(
-        None,
-        description="The process as it is then. Left out, also of a problem, where the answer "
-        "would get too large with it: more than 3 MB.",
-    )
-    problem: InvalidInputProblem | ConflictProblem | UnavailableProblem | Problem | None = Field(
-        None,
-        description="Why it was refused or could not be carried out. `not_tried` (503): the "
-        "batch's time was up before it, and it is to be sent again.",
-    )
-
-
-class BatchResults(BaseModel):
-    """The results of a batch, one for each command, in their order."""
-
-    results: list[BatchResult]
 
 
 class GatewayRefusal(BaseModel):

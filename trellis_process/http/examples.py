@@ -23,6 +23,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "start_step": {"attempt": 1},
     "complete_step": {"attempt": 1, "output": {"message_id": "m-1"}},
     "fail_step": {"attempt": 1, "error": "the mailbox does not exist"},
+    "suspend_step": {"attempt": 1, "resumption": 0, "timeout_ms": 604_800_000},
+    "resume_step": {"resumption": 1, "data": {"approved": True}},
     "heartbeat": {"attempt": 1},
     "run_batch": {
         "commands": [

@@ -46,6 +46,8 @@ _REFUSED_WITH: dict[str, list[str]] = {
     "start_step": _COMMAND,
     "complete_step": _COMMAND,
     "fail_step": _COMMAND,
+    "suspend_step": _COMMAND,
+    "resume_step": _COMMAND,
     "heartbeat": _COMMAND,
     "run_batch": [*_WITH_BODY, "InvalidInput"],
     "get_openapi": [],
@@ -66,8 +68,14 @@ _DESCRIPTIONS = {
     "complete_step": "Accepted from any attempt while the step is open, also where it was never "
     "started; the last step completes the process. Completing it again changes nothing: the first "
     "output stays.",
-    "fail_step": "The process fails with it. It counts for the current attempt only, and is "
+    "fail_step": "The process fails with it, unless `retry_after_ms` asks for another attempt and "
+    "retries are left. It counts for the current attempt only, and is "
     "ignored from an older one.",
+    "suspend_step": "The attempt's own time limit does not run meanwhile. A step that was resumed "
+    "already, early, goes on at once. Ignored from older work, and of a step that waits.",
+    "resume_step": "It goes on in the same attempt, whose time limit counts from now. One that "
+    "comes before the step is suspended is kept until then. Name the `resumption` where a message "
+    "may come twice.",
     "heartbeat": "The attempt's time limit counts anew from now.",
     "run_batch": "In their order, each for itself: one that is refused does not stop the others, "
     "and the answer is 200 whatever became of them. A batch of more than 25, or one that cannot be "

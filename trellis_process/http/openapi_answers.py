@@ -28,7 +28,8 @@ def success(operation: str) -> Json:
     if operation == "run_batch":
         return {"200": _answer("What became of each command.", "BatchResults", example=RESULTS)}
     if operation == "get_openapi":
-        content = {"application/json": {"schema": {"type": "object"}}}
+        schema = {"type": "object", "additionalProperties": True}
+        content = {"application/json": {"schema": schema}}
         return {"200": {"description": "This document.", "content": content}}
     if operation == "get_process":
         unchanged = {"description": "The process is still at that version.", "headers": _ETAG}
@@ -55,18 +56,17 @@ def _answer(
     return {**answer, "headers": headers} if headers else answer
 
 
-def _problem(text: str, model: str = "Problem", headers: Json | None = None) -> Json:
+def _problem(text: str, model: str = "PlainProblem", headers: Json | None = None) -> Json:
     return _answer(text, model, media_type=PROBLEM, headers=headers)
 
 
-def _forbidden() -> Json:
-    """The one refusal that either API Gateway or the tracker gives."""
-    gateway = _answer("", "GatewayRefusal")["content"]
-    tracker = _problem("")["content"]
-    text = (
-        "API Gateway does not let you in, or your token is another tenant's (tenant_not_allowed)."
-    )
-    return {"description": text, "content": {**gateway, **tracker}}
+def _problem_or_gateway(
+    text: str, model: str = "PlainProblem", headers: Json | None = None
+) -> Json:
+    """A refusal that either API Gateway or the tracker gives."""
+    problem = _problem(text, model, headers)
+    gateway = _answer(text, "GatewayRefusal")["content"]
+    return {**problem, "content": {**gateway, **problem["content"]}}
 
 
 HEADERS: Json = {
@@ -86,12 +86,19 @@ HEADERS: Json = {
 }
 
 
-_CONFLICTS = "process_finished, step_finished, step_not_started, attempt_unknown"
+_CONFLICTS = "process_finished, step_finished, step_not_started, "
+_CONFLICTS += "attempt_unknown, resumption_unknown"
 #: The refusals that operations share, each with its status.
 REFUSALS: dict[str, tuple[str, Json]] = {
     "Malformed": ("400", _problem("The request cannot be read (malformed_request).")),
     "Unauthenticated": ("401", _answer("API Gateway takes no such token.", "GatewayRefusal")),
-    "Forbidden": ("403", _forbidden()),
+    "Forbidden": (
+        "403",
+        _problem_or_gateway(
+            "API Gateway does not let you in, or your token is another tenant's "
+            "(tenant_not_allowed)."
+        ),
+    ),
     "NotFound": (
         "404",
         _problem("There is no such thing (not_found, process_not_found, step_not_found)."),
@@ -106,7 +113,7 @@ REFUSALS: dict[str, tuple[str, Json]] = {
     ),
     "TooLarge": (
         "413",
-        _problem(
+        _problem_or_gateway(
             "The body, a value in it, or the process with it is too large (too_large).",
             "InvalidInputProblem",
         ),
@@ -124,11 +131,15 @@ REFUSALS: dict[str, tuple[str, Json]] = {
         ),
     ),
     "TooManyRequests": ("429", _answer("API Gateway is throttling.", "GatewayRefusal")),
-    "InternalError": ("500", _problem("A fault of the tracker (internal_error).")),
+    "InternalError": (
+        "500",
+        _problem_or_gateway("A fault of the tracker (internal_error), or of API Gateway."),
+    ),
     "Unavailable": (
         "503",
-        _problem(
-            "The store does not answer (throttled, lost_race, store_unavailable).",
+        _problem_or_gateway(
+            "The store does not answer (throttled, lost_race, store_unavailable), or the function "
+            "does not.",
             "UnavailableProblem",
             _RETRY_AFTER,
         ),

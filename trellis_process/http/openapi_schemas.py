@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from trellis_process.commands import COMMANDS
-from trellis_process.http import documents
+from trellis_process.http import batch_documents, documents, problem_documents
 
 Json = dict[str, Any]
 
@@ -19,8 +21,13 @@ def schemas(of_requests: Json) -> Json:
     """The schemas of bodies, as the routes know them, and of answers."""
     models = [
         model
-        for model in vars(documents).values()
-        if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
+        for module in (documents, problem_documents, batch_documents)
+        for name, model in vars(module).items()
+        # Only what the module names itself: no import, base class or parametrised RootModel.
+        if re.fullmatch("[A-Z][A-Za-z]+", name)
+        and isinstance(model, type)
+        and issubclass(model, BaseModel)
+        and model.__module__ == module.__name__
     ]
     _, of_answers = models_json_schema(
         [(model, "validation") for model in models], ref_template=REFERENCE
@@ -32,8 +39,26 @@ def schemas(of_requests: Json) -> Json:
     }
     for model in COMMANDS.values():
         found[model.__name__]["required"].remove("tenant_id")  # it is the path's
+    commands = found["Batch"]["properties"]["commands"]
+    found["Command"] = {**commands["items"], "description": "One command, told by its `command`."}
+    commands["items"] = {"$ref": REFERENCE.format(model="Command")}
+    found = {name: _with_defaults_in_words(schema) for name, schema in found.items()}
     found |= {name: without_null(schema) for name, schema in of_answers["$defs"].items()}
     return {name: tidy_schema(found[name]) for name in sorted(found)}
+
+
+def _with_defaults_in_words(schema: Json) -> Json:
+    """A body's schema whose descriptions say the defaults.
+
+    Generators of clients take a field that has a default for one that is always there.
+    """
+    fields = {}
+    for name, field in schema.get("properties", {}).items():
+        said = {key: value for key, value in field.items() if key != "default"}
+        if "default" in field:
+            said["description"] += f" {json.dumps(field['default'])} unless given."
+        fields[name] = said
+    return {**schema, "properties": fields} if fields else schema
 
 
 def tidy_schema(value: Any) -> Any:

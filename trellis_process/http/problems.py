@@ -56,6 +56,7 @@ KINDS: dict[type[Exception], ProblemKind] = {
     errors.StepFinished: ProblemKind(409, "The step is finished"),
     errors.StepNotStarted: ProblemKind(409, "The step was never started"),
     errors.AttemptUnknown: ProblemKind(409, "There is no such attempt"),
+    errors.ResumptionUnknown: ProblemKind(409, "There is no such resumption"),
     errors.VersionMismatch: ProblemKind(412, "The process is at another version"),
     NotTried: ProblemKind(503, "There was no time for it"),
     errors.StoreError: ProblemKind(503, "The store does not answer"),

@@ -15,8 +15,10 @@ from trellis_process.commands.bodies import (
     CompleteStep,
     FailStep,
     Heartbeat,
+    ResumeStep,
     StartProcess,
     StartStep,
+    SuspendStep,
 )
 from trellis_process.domain.process import ProcessKey
 from trellis_process.errors import NotFound
@@ -213,7 +215,57 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             ProcessKey(tenant_id, process_id),
             step_name,
             body.error,
+            retry_after_ms=body.retry_after_ms,
             attempt=body.attempt,
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{STEP}/suspend",
+        operation_id="suspend_step",
+        summary="Let a step wait until it is resumed",
+        tags=["steps"],
+    )
+    def suspend_step(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[SuspendStep, Body(default_factory=SuspendStep)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.suspend_step(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            timeout_ms=body.timeout_ms,
+            attempt=body.attempt,
+            resumption=body.resumption,
+            expected_version=_expected(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{STEP}/resume",
+        operation_id="resume_step",
+        summary="Let a suspended step go on",
+        tags=["steps"],
+    )
+    def resume_step(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[ResumeStep, Body(default_factory=ResumeStep)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.resume_step(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            body.data,
+            resumption=body.resumption,
             expected_version=_expected(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,

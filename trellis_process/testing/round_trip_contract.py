@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -141,6 +142,36 @@ class RoundTripContract(StoreContract):
 
             assert stored(processes, process) == process
 
+    def test_a_step_that_waits_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(
+            processes,
+            a_step("approve", timeout_ms=5_000, retries_permitted=1),
+            a_step("pay", retries_permitted=1),
+            tenant_id=tenant_id,
+            auto_start_steps=True,
+        )
+        later = START + timedelta(seconds=1)
+        changes: list[Callable[[], object]] = [
+            lambda: process.suspend_step("approve", now=later, timeout_ms=60_000, actor="worker"),
+            lambda: process.fail_step("pay", "no route", now=later, retry_after_ms=30_000),
+            lambda: process.resume_step("approve", {"approved": True}, now=later, actor="ann"),
+            lambda: process.resume_step("approve", "early", now=later, actor="ben"),
+            lambda: process.suspend_step("approve", now=later, reason="once more"),
+            lambda: process.suspend_step("approve", now=later),
+            lambda: process.fail_step("approve", "late", now=later, retry_after_ms=1),
+            lambda: process.time_out(process.trackers(), now=later + timedelta(minutes=1)),
+        ]
+        for change in changes:
+            change()
+            saved(processes, process)
+
+            assert stored(processes, process) == process
+
+        assert process.steps["approve"].resumption == 2
+        assert [step.attempt for step in process.steps.values()] == [2, 2]
+
     def test_an_ended_process_comes_back_whole(
         self, processes: ProcessRepository, tenant_id: str
     ) -> None:
@@ -186,6 +217,22 @@ class RoundTripContract(StoreContract):
         processes.add(process)
 
         assert as_json(stored(processes, process).steps["pay"].output) == as_json(value)
+
+    @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES.keys())
+    def test_what_a_step_is_resumed_with_comes_back_as_it_was(
+        self, processes: ProcessRepository, tenant_id: str, value: object
+    ) -> None:
+        process = added(processes, tenant_id=tenant_id, auto_start_steps=True)
+        process.resume_step("pay", value, now=START)
+        saved(processes, process)
+        early = stored(processes, process).steps["pay"]
+        process.suspend_step("pay", now=START)
+        saved(processes, process)
+        taken = stored(processes, process).steps["pay"]
+
+        assert (early.resumption, early.resumed_early) == (0, True)
+        assert (taken.resumption, taken.resumed_early) == (1, False)
+        assert as_json(early.resume_data) == as_json(taken.resume_data) == as_json(value)
 
     @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES.keys())
     def test_metadata_come_back_as_they_were(

@@ -234,6 +234,51 @@ class StepTrackerRepositoryContract(StoreContract):
         (wake_up,) = _due(trackers, late + SECOND, tenant_id)
         assert wake_up.due_at == late + SECOND
 
+    def test_a_step_that_waits_is_due_at_the_end_of_its_wait(
+        self, processes: ProcessRepository, trackers: StepTrackerRepository, tenant_id: str
+    ) -> None:
+        suspended, failed = (
+            added(
+                processes,
+                a_step(retries_permitted=1),
+                process_id=process_id,
+                tenant_id=tenant_id,
+                auto_start_steps=True,
+            )
+            for process_id in ("suspended", "failed")
+        )
+        suspended.suspend_step("pay", now=START, timeout_ms=2_000)
+        failed.fail_step("pay", "no route", now=START, retry_after_ms=1_000)
+        for process in (suspended, failed):
+            saved(processes, process)
+        self.settle()
+
+        assert _due(trackers, START + SECOND - MILLISECOND, tenant_id) == []
+        due = _due(trackers, START + 2 * SECOND, tenant_id)
+        assert _keys(due) == [failed.key, suspended.key]
+        for wake_up, process in zip(due, (failed, suspended), strict=True):
+            found = wake_up.read()
+            assert found is not None
+            assert found.due_trackers(START + 2 * SECOND) == process.trackers()
+
+    def test_a_resumed_step_is_due_when_its_attempt_is(
+        self, processes: ProcessRepository, trackers: StepTrackerRepository, tenant_id: str
+    ) -> None:
+        process = self._waiting(processes, tenant_id, due_in=SECOND)
+        process.suspend_step("pay", now=START)
+        late = START + timedelta(days=9)
+        process.time_out(process.trackers(), now=late)
+        saved(processes, process)
+        self.settle()
+        assert _due(trackers, START + timedelta(days=2_000), tenant_id) == []
+
+        process.resume_step("pay", now=late)
+        saved(processes, process)
+        self.settle()
+
+        (wake_up,) = _due(trackers, late + SECOND, tenant_id)
+        assert wake_up.due_at == late + SECOND
+
     def test_an_early_wake_up_is_moved_by_the_sweep_that_finds_nothing(
         self, processes: ProcessRepository, trackers: StepTrackerRepository, tenant_id: str
     ) -> None:
