@@ -32,10 +32,12 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("SweepLateness", MetricUnit.Seconds, sweep.lateness.total_seconds())
     metrics.add_metric("SweepLookedAt", MetricUnit.Count, sweep.looked_at)
     metrics.add_metric("TimedOut", MetricUnit.Count, sweep.timed_out)
+    metrics.add_metric("Retried", MetricUnit.Count, sweep.retried)
     metrics.add_metric("SweepFailures", MetricUnit.Count, len(sweep.failures))
     summary = {
         "looked_at": sweep.looked_at,
         "timed_out": sweep.timed_out,
+        "retried": sweep.retried,
         "failed": sweep.failed,
         "failures": len(sweep.failures),
         "lateness_seconds": sweep.lateness.total_seconds(),

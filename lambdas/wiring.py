@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from trellis_process import ProcessService, TimeoutCheckerService
     from trellis_process.application.audit import AuditService
     from trellis_process.dynamodb import Table
+    from trellis_process.dynamodb.finished_reader import FinishedReader
     from trellis_process.eventbridge import EventPublisher
+    from trellis_process.s3 import Archive
 
+SWEEP_SIDE_BY_SIDE = 16  # a write is mostly waiting; that many keep one processor busy
 MAX_ATTRIBUTE_CHARACTERS = 1_024  # of the 1 MiB that a message has, its body and all
 
 
@@ -48,7 +51,8 @@ def timeout_checker() -> TimeoutCheckerService:
     from trellis_process import TimeoutCheckerService
     from trellis_process.dynamodb import DynamoDBStepTrackerRepository
 
-    return TimeoutCheckerService(DynamoDBStepTrackerRepository(table(), retention=_retention()))
+    trackers = DynamoDBStepTrackerRepository(table(), retention=_retention())
+    return TimeoutCheckerService(trackers, side_by_side=SWEEP_SIDE_BY_SIDE)
 
 
 @cache
@@ -77,6 +81,33 @@ def set_aside(message: dict[str, Any]) -> None:
     )
 
 
+@cache
+def archive() -> Archive:
+    """The archive in the bucket that ``TRELLIS_ARCHIVE_BUCKET`` names."""
+    from trellis_process.s3 import Archive
+    from trellis_process.s3.archive import CONNECTIONS
+
+    # One of many objects that fails has the whole batch brought again, so each is tried again here.
+    client = _client("s3", tries=4, connections=CONNECTIONS)
+    return Archive(client, _setting("TRELLIS_ARCHIVE_BUCKET"), _setting("TRELLIS_ARCHIVE_PREFIX"))
+
+
+@cache
+def finished_reader() -> FinishedReader:
+    """What is finished in the table."""
+    from trellis_process.dynamodb.audit_reader import AuditReader
+    from trellis_process.dynamodb.finished_reader import FinishedReader
+
+    return FinishedReader(AuditReader(table()))
+
+
+def leave_unarchived(message: dict[str, Any]) -> None:
+    """Keeps what cannot be archived in the queue that ``TRELLIS_UNARCHIVED_QUEUE_URL`` names."""
+    _client("sqs").send_message(
+        QueueUrl=_setting("TRELLIS_UNARCHIVED_QUEUE_URL"), MessageBody=json.dumps(message)
+    )
+
+
 def refuse_command(body: str, attributes: dict[str, str]) -> None:
     """Keeps a command in the queue that ``TRELLIS_REFUSED_COMMANDS_QUEUE_URL`` names.
 
@@ -99,12 +130,17 @@ def _attribute_text(text: str) -> str:
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: str, *, tries: int = 1, connections: int = 10) -> Any:
     from botocore.config import Config
     from botocore.session import get_session
 
-    # Tried again by who asks, who knows how much time there is.
-    settings = Config(connect_timeout=1, read_timeout=3, retries={"total_max_attempts": 1})
+    # Tried again by who asks, who knows how much time there is, unless that says otherwise.
+    settings = Config(
+        connect_timeout=1,
+        read_timeout=3,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        max_pool_connections=connections,
+    )
     return get_session().create_client(service, config=settings)
 
 

@@ -73,6 +73,29 @@ def test_lateness_and_counts_are_metrics(
     assert 0 < metrics["SweepLateness"][0] <= since.total_seconds()
 
 
+def test_attempts_that_begin_after_their_backoff_are_counted_apart(
+    monkeypatch: pytest.MonkeyPatch, context: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trackers = InMemoryStepTrackerRepository()
+    service = ProcessService(InMemoryProcessRepository(), trackers, clock=lambda: START)
+    checker = TimeoutCheckerService(trackers)
+    monkeypatch.setattr(wiring, "timeout_checker", lambda: checker)
+    process = service.start_process(
+        tenant_id="tenant-1",
+        process_type="CaseCreation",
+        aggregate_type="Referral",
+        aggregate_id="ref-1",
+        steps=[ProcessStep(name="create", retries_permitted=1)],
+    )
+    service.fail_step(process, "create", "no route", retry_after_ms=1_000)
+
+    summary = timeout_checker.handler({}, context)
+
+    assert (summary["retried"], summary["timed_out"], summary["failed"]) == (1, 0, 0)
+    metrics = json.loads(capsys.readouterr().out)
+    assert (metrics["Retried"], metrics["TimedOut"]) == ([1.0], [0.0])
+
+
 def test_a_process_that_cannot_be_dealt_with_is_logged_by_name_and_counted(
     late: list[Process],
     context: Context,

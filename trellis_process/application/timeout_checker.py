@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeAlias
 
 from trellis_process.application.clock import Clock, system_clock
@@ -16,6 +18,8 @@ from trellis_process.domain.events import ProcessStepTimedOut
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.tracker import StepTracker, Tracker
 from trellis_process.errors import StoreError
+
+GROUP = 8  # processes a thread is given at a time: few, so that a sweep ends when its time is up
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +39,14 @@ class SweepFailure:
 
 @dataclass
 class Sweep:
-    """What one run of the checker found and did."""
+    """What one run of the checker, or a part of it, found and did."""
 
     #: Processes looked at, because their wake-up was due.
     looked_at: int = 0
-    #: Attempts that timed out, and process deadlines that passed.
+    #: Attempts that timed out or were not resumed in time, and process deadlines that passed.
     timed_out: int = 0
+    #: Attempts that began because their backoff was over.
+    retried: int = 0
     #: Processes that failed with it, no retry or no time being left.
     failed: int = 0
     #: How long the longest overdue wake-up had been due.
@@ -51,17 +57,29 @@ class Sweep:
     #: the rest.
     is_complete: bool = True
 
+    def add(self, part: Sweep) -> None:
+        """Counts in what another part found and did."""
+        self.looked_at += part.looked_at
+        self.timed_out += part.timed_out
+        self.retried += part.retried
+        self.failed += part.failed
+        self.lateness = max(self.lateness, part.lateness)
+        self.failures += part.failures
+        self.is_complete = self.is_complete and part.is_complete
+
 
 class TimeoutCheckerService:
     """Looks at every process whose wake-up is due and lets what is due in it fire.
 
     An attempt with retries left is followed by the next; with none left its step fails, and a
-    process past its own deadline fails. ``on_timeout`` is told of each timed-out attempt first,
-    so a handler may fail the step in its own words, or send the work out again. If the handler
-    raises, nothing is saved for that attempt and the next sweep tells it again.
+    process past its own deadline fails. A backoff that is over is followed by its attempt.
+    ``on_timeout`` is told of each timed-out attempt first, so a handler may fail the step in its
+    own words, or send the work out again. If the handler raises, nothing is saved for that attempt
+    and the next sweep tells it again.
 
     Running it twice, or two at once, is harmless: each change is decided on the stored process
-    and saved only if nobody else changed it.
+    and saved only if nobody else changed it. With ``side_by_side`` it deals with so many processes
+    at the same time, each in a thread; the store, and ``on_timeout``, have to bear that.
     """
 
     def __init__(
@@ -71,11 +89,13 @@ class TimeoutCheckerService:
         *,
         clock: Clock = system_clock,
         pause: Pause = time.sleep,
+        side_by_side: int = 1,
     ) -> None:
         self._trackers = trackers
         self._on_timeout = on_timeout
         self._clock = clock
         self._pause = pause
+        self._side_by_side = side_by_side
 
     def check_for_timed_out_steps(self, *, stop_at: datetime | None = None) -> Sweep:
         """One sweep: everything due by now, the longest overdue first.
@@ -89,22 +109,48 @@ class TimeoutCheckerService:
         now = self._clock()
         sweep = Sweep()
         try:
-            for wake_up in self._trackers.due(now):
-                if stop_at is not None and self._clock() >= stop_at:
-                    sweep.is_complete = False
-                    break
-                sweep.looked_at += 1
-                sweep.lateness = max(sweep.lateness, now - wake_up.due_at)
-                try:
-                    self._look_at(wake_up, sweep)
-                except Exception as error:
-                    self._report(sweep, SweepFailure(wake_up.key, error))
+            for part in self._parts(self._trackers.due(now), now, stop_at):
+                sweep.add(part)
         except StoreError as error:
             if not sweep.looked_at:
                 raise
-            sweep.is_complete = False
-            self._report(sweep, SweepFailure(None, error))
+            sweep.add(_failed(SweepFailure(None, error), is_complete=False))
         return sweep
+
+    def _parts(
+        self, due: Iterator[WakeUp], now: datetime, stop_at: datetime | None
+    ) -> Iterator[Sweep]:
+        """What each wake-up came to, read as they are dealt with; an incomplete one at the end."""
+
+        def is_time_up() -> bool:
+            return stop_at is not None and self._clock() >= stop_at
+
+        def part(wake_up: WakeUp) -> Sweep:
+            if is_time_up():
+                return Sweep(is_complete=False)
+            return self._part(wake_up, now)
+
+        if self._side_by_side == 1:
+            for wake_up in due:
+                yield (done := part(wake_up))
+                if not done.is_complete:
+                    return
+            return
+        with ThreadPoolExecutor(self._side_by_side) as pool:
+            while group := list(islice(due, self._side_by_side * GROUP)):
+                if is_time_up():
+                    yield Sweep(is_complete=False)
+                    return
+                yield from pool.map(part, group)
+
+    def _part(self, wake_up: WakeUp, now: datetime) -> Sweep:
+        """What one wake-up came to."""
+        part = Sweep(looked_at=1, lateness=now - wake_up.due_at)
+        try:
+            self._look_at(wake_up, part)
+        except Exception as error:
+            part.add(_failed(SweepFailure(wake_up.key, error)))
+        return part
 
     def _look_at(self, wake_up: WakeUp, sweep: Sweep) -> None:
         process = wake_up.read()
@@ -123,27 +169,32 @@ class TimeoutCheckerService:
             fired[:] = current.time_out(due, now=self._clock())
 
         changed = decide_and_save(self._trackers.processes, process, let_fire, pause=self._pause)
-        sweep.timed_out += len(fired)
+        retried = sum(isinstance(each, StepTracker) and each.is_backoff for each in fired)
+        sweep.retried += retried
+        sweep.timed_out += len(fired) - retried
         sweep.failed += 1 if fired and changed.has_failed() else 0
 
     def _tell(self, key: ProcessKey, tracker: Tracker, sweep: Sweep) -> bool:
         """Tells the handler of a timed-out attempt; False where it raised."""
-        if self._on_timeout is not None and isinstance(tracker, StepTracker):
-            try:
-                self._on_timeout(tracker.timed_out(self._clock()))
-            except Exception as error:
-                self._report(sweep, SweepFailure(key, error, tracker.step_name))
-                return False
+        if not isinstance(tracker, StepTracker) or tracker.is_backoff or self._on_timeout is None:
+            return True  # no attempt timed out, or there is nobody to tell
+        try:
+            self._on_timeout(tracker.timed_out(self._clock()))
+        except Exception as error:
+            sweep.add(_failed(SweepFailure(key, error, tracker.step_name)))
+            return False
         return True
 
-    def _report(self, sweep: Sweep, failure: SweepFailure) -> None:
-        sweep.failures.append(failure)
-        logger.error(
-            "left for the next sweep",
-            exc_info=failure.error,
-            extra={
-                "tenant_id": failure.key.tenant_id if failure.key else None,
-                "process_id": failure.key.process_id if failure.key else None,
-                "step_name": failure.step_name,
-            },
-        )
+
+def _failed(failure: SweepFailure, *, is_complete: bool = True) -> Sweep:
+    """A failure as a part of a sweep, and on record."""
+    logger.error(
+        "left for the next sweep",
+        exc_info=failure.error,
+        extra={
+            "tenant_id": failure.key.tenant_id if failure.key else None,
+            "process_id": failure.key.process_id if failure.key else None,
+            "step_name": failure.step_name,
+        },
+    )
+    return Sweep(failures=[failure], is_complete=is_complete)
