@@ -45,6 +45,16 @@ def test_the_same_process_lives_on_dynamodb_in_moto() -> None:
     assert '"aggregate": {\n    "S": "tenant-1#Referral#ref-123"\n  }' in told
 
 
+def test_workers_fail_wait_and_are_resumed_without_any_cloud() -> None:
+    told = run(ROOT / "examples" / "worker.py")
+
+    assert told == (
+        "please approve ref-123 (resumption 1)\n"
+        "create_case: completed at attempt 2, {'case': 'c-1', 'priority': 'high'}\n"
+        "approve: completed at attempt 1, {'decided': 'yes'}\n"
+    )
+
+
 def test_a_service_reports_over_http_and_a_second_delivery_is_harmless(step_api: StepApi) -> None:
     program = ROOT / "examples" / "report_over_http.py"
 

@@ -1,6 +1,7 @@
 """For tests of programs that use Trellis, and of stores made for it.
 
 ``ManualClock`` is moved by hand; ``a_process`` and ``a_step`` build what a test is about;
+``LocalTracker`` runs whole processes with their workers;
 ``trellis_process.testing.fixtures`` holds pytest fixtures. A store of one's own is sound when it
 passes ``ProcessRepositoryContract`` and ``StepTrackerRepositoryContract``. Needs the extra
 ``trellis-process[testing]``.
@@ -20,6 +21,7 @@ pytest.register_assert_rewrite(
 # Below the lines above, so that a failing contract shows what was compared.
 from trellis_process.testing.builders import a_process, a_step, a_stored_process  # noqa: E402
 from trellis_process.testing.clock import START, ManualClock  # noqa: E402
+from trellis_process.testing.local_tracker import LocalTracker  # noqa: E402
 from trellis_process.testing.process_repository_contract import (  # noqa: E402
     ProcessRepositoryContract,
 )
@@ -29,6 +31,7 @@ from trellis_process.testing.step_tracker_repository_contract import (  # noqa: 
 
 __all__ = [
     "START",
+    "LocalTracker",
     "ManualClock",
     "ProcessRepositoryContract",
     "StepTrackerRepositoryContract",
