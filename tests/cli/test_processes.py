@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.step_api_server import KEY, REGION, StepApi
 from tests.step_api_server import step_api as step_api
-from trellis_process.cli.processes import EXIT_CODES
+from trellis_process.cli.exit_codes import EXIT_CODES
 
-TRELLIS = str(Path(sys.executable).with_name("trellis"))
+from .shell import Shell
+
+PROCESS = ("CaseCreation", "Referral", "ref-1", "--step", "create_case,30,2")
 
 
-@dataclass
-class Shell:
-    """A shell in an empty folder, with credentials that the step API takes."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [TRELLIS, *words],
-            cwd=self.folder,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def json(self, *words: str) -> Any:
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+class Reporter(Shell):
+    """Somebody who reports on processes of one tenant."""
 
     def started(self, *options: str) -> str:
-        words = ("start", "CaseCreation", "Referral", "ref-1", "--step", "create_case,30,2")
-        process_id: str = self.json(*words, *options)["process_id"]
+        process_id: str = self.json("start", *PROCESS, *options)["process_id"]
         return process_id
 
 
 @pytest.fixture
-def shell(step_api: StepApi, tmp_path: Path) -> Shell:
+def shell(step_api: StepApi, tmp_path: Path) -> Reporter:
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),
@@ -58,10 +35,10 @@ def shell(step_api: StepApi, tmp_path: Path) -> Shell:
         "TRELLIS_API_URL": step_api.url,
         "TRELLIS_TENANT": "tenant-1",
     }
-    return Shell(tmp_path, environment)
+    return Reporter(tmp_path, environment)
 
 
-def test_a_journey_is_started_reported_and_shown(shell: Shell) -> None:
+def test_a_journey_is_started_reported_and_shown(shell: Reporter) -> None:
     process_id = shell.started("--step", "tell_patient", "--metadata", '{"priority": "high"}')
     done = shell.run("complete", process_id, "create_case", "--output", '{"case": 7}')
     assert done.returncode == 0, done.stderr
@@ -75,7 +52,7 @@ def test_a_journey_is_started_reported_and_shown(shell: Shell) -> None:
     assert "tell_patient  pending" in shown
 
 
-def test_a_step_is_started_with_its_limits(shell: Shell) -> None:
+def test_a_step_is_started_with_its_limits(shell: Reporter) -> None:
     process = shell.json("show", shell.started("--auto-start-steps"))
 
     (step,) = process["steps"]
@@ -83,7 +60,7 @@ def test_a_step_is_started_with_its_limits(shell: Shell) -> None:
     assert step["state"] == "in_progress"
 
 
-def test_a_failed_step_is_retried_and_its_process_opened_again(shell: Shell) -> None:
+def test_a_failed_step_is_retried_and_its_process_opened_again(shell: Reporter) -> None:
     process_id = shell.started()
     assert shell.json("fail", process_id, "create_case", "no answer")["state"] == "failed"
 
@@ -92,14 +69,14 @@ def test_a_failed_step_is_retried_and_its_process_opened_again(shell: Shell) -> 
     assert (process["state"], process["steps"][0]["attempt"]) == ("in_progress", 2)
 
 
-def test_only_a_failed_step_is_retried(shell: Shell) -> None:
+def test_only_a_failed_step_is_retried(shell: Reporter) -> None:
     refused = shell.run("retry", shell.started(), "create_case")
 
     assert refused.returncode == 4
     assert "only a failed step is retried" in refused.stderr
 
 
-def test_processes_are_listed_for_people_and_for_programs(shell: Shell) -> None:
+def test_processes_are_listed_for_people_and_for_programs(shell: Reporter) -> None:
     open_one, failed = shell.started(), shell.started()
     shell.run("fail", failed, "create_case", "no answer")
 
@@ -112,13 +89,13 @@ def test_processes_are_listed_for_people_and_for_programs(shell: Shell) -> None:
     assert shell.run("list", "--type", "Nothing").stdout == "There are none.\n"
 
 
-def test_a_process_is_called_off(shell: Shell) -> None:
+def test_a_process_is_called_off(shell: Reporter) -> None:
     process = shell.json("cancel", shell.started(), "--reason", "withdrawn")
 
     assert (process["state"], process["reason"]) == ("cancelled", "withdrawn")
 
 
-def test_exit_codes_tell_a_script_what_is_wrong(shell: Shell, step_api: StepApi) -> None:
+def test_exit_codes_tell_a_script_what_is_wrong(shell: Reporter, step_api: StepApi) -> None:
     process_id = shell.started()
     shell.run("cancel", process_id)
     closed = "http://127.0.0.1:9"  # nobody listens there
@@ -155,14 +132,16 @@ def test_exit_codes_tell_a_script_what_is_wrong(shell: Shell, step_api: StepApi)
         (("--step", "a", "--metadata", "{"), "not JSON"),
     ],
 )
-def test_what_is_mistyped_is_said(shell: Shell, option: tuple[str, ...], told: str) -> None:
+def test_what_is_mistyped_is_said(shell: Reporter, option: tuple[str, ...], told: str) -> None:
     refused = shell.run("start", "CaseCreation", "Referral", "ref-1", *option)
 
     assert refused.returncode == 2
     assert told in refused.stderr
 
 
-def test_a_profile_names_the_stack_and_what_is_usual_there(shell: Shell, step_api: StepApi) -> None:
+def test_a_profile_names_the_stack_and_what_is_usual_there(
+    shell: Reporter, step_api: StepApi
+) -> None:
     process_id = shell.started()
     folder = shell.folder / ".config" / "trellis"
     folder.mkdir(parents=True)
@@ -179,19 +158,42 @@ def test_a_profile_names_the_stack_and_what_is_usual_there(shell: Shell, step_ap
     assert (odd.returncode, "colour" in odd.stderr) == (8, True)
 
 
-def test_the_page_on_the_command_line_names_every_command_and_exit_status(shell: Shell) -> None:
+def test_the_page_on_the_command_line_names_every_command_and_exit_status(shell: Reporter) -> None:
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
     told = shell.run("--help").stdout.split("Commands:\n")[1]
     commands = [
         line.split()[0] for line in told.splitlines() if line.startswith("  ") and line[2] != " "
     ]
 
-    assert len(commands) == 10
+    assert len(commands) == 14
     for name in commands:
         assert f"| `trellis {name}" in page
     for code in (0, 2, *EXIT_CODES.values()):
         assert f"| {code} | " in page
 
 
-def test_shells_can_complete_it(shell: Shell) -> None:
+def test_shells_can_complete_it(shell: Reporter) -> None:
+    def completed(line: str) -> set[str]:
+        words = line.split(" ")
+        told = shell.run(
+            _TRELLIS_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1)
+        ).stdout
+        return {each.partition(",")[2] for each in told.splitlines()}
+
     assert "_TRELLIS_COMPLETE" in shell.run(_TRELLIS_COMPLETE="bash_source").stdout
+    assert completed("trellis e") == {"events"}
+    assert completed("trellis redrive f") == {"failed-batches"}
+    assert "StepFailed" in completed("trellis events --event ")
+    assert {"--follow", "--tenant"} <= completed("trellis events --")
+
+
+def test_tables_fit_a_narrow_terminal(shell: Reporter) -> None:
+    process_id = shell.started()
+
+    listed = shell.run("list", COLUMNS="80").stdout.splitlines()
+    shown = shell.run("show", process_id, COLUMNS="80").stdout
+
+    assert len(listed) == 2
+    assert listed[1].split()[:2] == [process_id, "CaseCreation"]
+    assert max(map(len, listed)) <= 80
+    assert "create_case  pending" in shown

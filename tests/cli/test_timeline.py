@@ -14,7 +14,8 @@ from trellis_process import (
     ProcessStep,
     TimeoutCheckerService,
 )
-from trellis_process.cli.timeline import event_line, headed_timeline, timeline
+from trellis_process.cli.event_line import event_line
+from trellis_process.cli.timeline import headed_timeline, timeline
 from trellis_process.domain.events import EVENT_TYPES
 from trellis_process.eventbridge import envelopes
 from trellis_process.testing import ManualClock
@@ -27,7 +28,7 @@ def printed(renderable: Any) -> str:
 
 
 def told() -> list[dict[str, Any]]:
-    """The events of one process that times out and fails, and one that is called off."""
+    """The events of processes that time out and fail, get there in the end, and are called off."""
     events: list[dict[str, Any]] = []
     clock = ManualClock()
     trackers = InMemoryStepTrackerRepository()
@@ -55,6 +56,11 @@ def told() -> list[dict[str, Any]]:
         checker.check_for_timed_out_steps()
     good = start()
     service.complete_step(good, "check")
+    service.start_step(good, "create_case")
+    service.fail_step(good, "create_case", "busy", retry_after_ms=1_000)
+    service.start_step(good, "create_case")
+    service.suspend_step(good, "create_case", reason="waits for a signature")
+    service.resume_step(good, "create_case")
     service.complete_step(good, "create_case")
     service.cancel_process(start(), reason="withdrawn by the patient")
     return events
@@ -93,12 +99,34 @@ def test_a_heading_names_the_process_and_how_it_stands() -> None:
 def test_every_event_has_a_line_of_its_own() -> None:
     events = told()
 
-    lines = [printed(event_line(event)) for event in events]
+    lines = [event_line(event).plain for event in events]
 
     assert {event["type"] for event in events} == set(EVENT_TYPES)
     for event, line in zip(events, lines, strict=True):
         assert event["type"] in line
-        assert "tenant-1 CaseCreation ref-1" in line
+        assert f"tenant-1 CaseCreation ref-1 {event['process_id']}" in line
+    for ending in (
+        "StepFailed          create_case #2 timed out",
+        "StepAttemptFailed   create_case #1 busy",
+        "StepSuspended       create_case #2 waits for a signature",
+        "ProcessCancelled    withdrawn by the patient",
+    ):
+        assert any(line.endswith(ending) for line in lines), ending
+
+
+def test_in_a_narrow_terminal_a_line_is_short_and_stays_one() -> None:
+    for event in told():
+        line = event_line(event, 80).plain
+        assert len(line) <= 80
+        assert f"tenant-1 {event['process_id'][:8]} " in line
+        assert event["type"] in line
+    assert event_line({**told()[1], "reason": "so " * 50}, 80).plain.endswith("…")
+
+
+def test_an_event_of_a_later_version_has_a_line_too() -> None:
+    line = event_line({**told()[0], "type": "StepSkipped", "actor": "arn:aws:sts::1:role/a/ann"})
+
+    assert line.plain.endswith("· StepSkipped         by ann")
 
 
 def test_nothing_heard_is_said() -> None:

@@ -11,6 +11,7 @@ import pytest
 from trellis_process import ProcessKey, errors
 from trellis_process.client import (
     NotAuthorized,
+    NotTried,
     TrackerFault,
     UnexpectedAnswer,
     Unreachable,
@@ -27,6 +28,7 @@ from trellis_process.errors import (
     NotFound,
     ProcessFinished,
     ProcessNotFound,
+    ResumptionUnknown,
     StepFinished,
     StepNotFound,
     StepNotStarted,
@@ -63,7 +65,7 @@ def test_every_error_of_the_library_has_its_code_in_the_table() -> None:
     known = {each.code: each for each in classes_with_a_code(errors) if each is not TrellisError}
 
     assert known.items() <= CLASSES.items()
-    assert set(CLASSES) - set(known) == {TrackerFault.code}
+    assert set(CLASSES) - set(known) == {TrackerFault.code, NotTried.code}
 
 
 RAISED = [
@@ -78,6 +80,7 @@ RAISED = [
     StepFinished("start the step", "pay", "completed"),
     StepNotStarted("extend the step", "pay", "pending"),
     AttemptUnknown("pay", 7, 1),
+    ResumptionUnknown("pay", 7, 1),
 ]
 
 

@@ -20,6 +20,7 @@ from trellis_process.errors import (
     InvalidInput,
     ProcessFinished,
     ProcessNotFound,
+    ResumptionUnknown,
     StepFinished,
     StepNotFound,
     StepNotStarted,
@@ -74,6 +75,12 @@ def test_a_conflict_carries_the_process_and_brings_the_callers_up_to_date(
     [
         (lambda client, process: client.start_step(process, "done"), StepFinished),
         (lambda client, process: client.heartbeat(process, "pay"), StepNotStarted),
+        (lambda client, process: client.suspend_step(process, "pay"), StepNotStarted),
+        (lambda client, process: client.resume_step(process, "pay"), StepNotStarted),
+        (
+            lambda client, process: client.resume_step(process, "pay", resumption=2),
+            ResumptionUnknown,
+        ),
         (lambda client, process: client.complete_step(process, "pay", attempt=9), AttemptUnknown),
         (
             lambda client, process: client.complete_step(process, "pay", expected_version=7),
@@ -122,6 +129,21 @@ def test_a_key_that_started_another_process(client: TrellisClient) -> None:
         (lambda client: client.complete_step(ProcessKey("t", "p"), "s", {1, 2}), "output"),
         (lambda client: client.complete_step(ProcessKey("t", "p"), "s", "x" * 40_000), "output"),
         (lambda client: client.fail_step(ProcessKey("t", "p"), "s", None), "error"),
+        (
+            lambda client: client.fail_step(ProcessKey("t", "p"), "s", "e", retry_after_ms=-1),
+            "retry_after_ms",
+        ),
+        (
+            lambda client: client.suspend_step(ProcessKey("t", "p"), "s", timeout_ms=0),
+            "timeout_ms",
+        ),
+        (
+            lambda client: client.suspend_step(ProcessKey("t", "p"), "s", resumption=-1),
+            "resumption",
+        ),
+        (lambda client: client.resume_step(ProcessKey("t", "p"), "s", resumption=0), "resumption"),
+        (lambda client: client.resume_step(ProcessKey("t", "p"), "s", {1, 2}), "data"),
+        (lambda client: client.resume_step(ProcessKey("t", "p"), "s", "x" * 40_000), "data"),
         (
             lambda client: client.cancel_process(ProcessKey("t", "p"), expected_version="7"),
             "expected_version",

@@ -7,7 +7,15 @@ from itertools import islice
 
 import pytest
 
-from trellis_process import Process, ProcessKey, ProcessService, ProcessState, ProcessStep
+from trellis_process import (
+    Process,
+    ProcessKey,
+    ProcessService,
+    ProcessState,
+    ProcessStep,
+    StepState,
+    WaitingFor,
+)
 from trellis_process.client import TrellisClient
 from trellis_process.representation import process_as_json
 
@@ -19,6 +27,8 @@ VERBS = [
     "start_step",
     "complete_step",
     "fail_step",
+    "suspend_step",
+    "resume_step",
     "heartbeat",
     "cancel_process",
     "get_process",
@@ -81,6 +91,41 @@ def test_reports_bring_the_process_that_was_passed_up_to_date(
     assert process.step("pay").output == {"paid": True}
     assert process.step("pay").reported_by == PRINCIPAL
     assert process_as_json(process) == stored(step_api, process)
+
+
+def test_a_step_fails_is_tried_again_waits_and_is_resumed(
+    client: TrellisClient, step_api: StepApi
+) -> None:
+    process = started(client, steps=[ProcessStep(name="pay", retries_permitted=2)])
+    client.start_step(process, "pay")
+
+    client.fail_step(process, "pay", "closed", retry_after_ms=60_000, attempt=1)
+    assert process.step("pay").waits_for is WaitingFor.RETRY
+    client.start_step(process, "pay", attempt=2)
+    client.fail_step(process, "pay", "busy", retry_after_ms=0, attempt=2)
+    assert process.step("pay").attempt == 3
+
+    assert client.suspend_step(process, "pay", attempt=3, resumption=0, timeout_ms=1_000) is process
+    assert process.step("pay").waits_for is WaitingFor.RESUMPTION
+    assert client.resume_step(process, "pay", {"ok": True}, resumption=1) is process
+    assert process.step("pay").resume_data == {"ok": True}
+    assert process_as_json(process) == stored(step_api, process)
+
+
+@pytest.mark.parametrize("data", [{}, [], "", 0, False, None])
+@pytest.mark.parametrize("early", [False, True])
+def test_a_step_is_resumed_with_any_json(client: TrellisClient, data: object, early: bool) -> None:
+    process = started(client, auto_start_steps=True)
+    calls = [
+        lambda: client.suspend_step(process, "pay", resumption=0),
+        lambda: client.resume_step(process, "pay", data),
+    ]
+    for call in reversed(calls) if early else calls:
+        call()
+
+    step = process.step("pay")
+    assert (step.state, step.resumption) == (StepState.IN_PROGRESS, 1)
+    assert (step.resume_data, type(step.resume_data)) == (data, type(data))
 
 
 def test_a_process_may_be_meant_by_its_key(client: TrellisClient) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import time
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
+from trellis_process.cli.event_line import event_line
+from trellis_process.cli.interruption import interruptible
 from trellis_process.cli.stacks import remember_dev
-from trellis_process.cli.timeline import event_line
 from trellis_process.local.events import EventTap
 from trellis_process.local.ministack import REGION, LocalCloud
-from trellis_process.local.stack import LocalStack, deploy_trellis
+from trellis_process.local.stack import STACK_NAME, LocalStack, deploy_trellis
 
 USUAL_PORT = 4566  # where people expect a local AWS
 
@@ -22,7 +21,7 @@ USUAL_PORT = 4566  # where people expect a local AWS
 def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
     """Starts the stack, says where it is, and prints events until it is told to stop."""
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, _stop)
+    interruptible()
     began = time.monotonic()
 
     def note(line: str) -> None:
@@ -39,12 +38,12 @@ def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
         tap = EventTap(stack, "dev")
         console.print(f"[green]✓[/green] up after {time.monotonic() - began:.1f} s\n")
         key = (stack.caller.access_key_id, stack.caller.secret_access_key)
-        remember_dev(data_dir, stack.api_url, REGION, key)
+        remember_dev(data_dir, stack.api_url, key, STACK_NAME, cloud.client_environment())
         try:
             _tell_addresses(console, stack, data_dir)
             for event in tap:
-                if event["source"] == "trellis":
-                    console.print(event_line(event["detail"]), soft_wrap=True)
+                width = console.width if console.is_terminal else None
+                console.print(event_line(event["detail"], width), soft_wrap=True)
         except KeyboardInterrupt:
             console.print("\nStopping; the data is kept.")
 
@@ -83,7 +82,3 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _stop(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

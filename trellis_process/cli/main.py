@@ -20,7 +20,7 @@ def main() -> None:
 def _commands() -> None:
     import click
 
-    from trellis_process.cli.processes import COMMANDS
+    from trellis_process.cli import cost, on_call, processes
     from trellis_process.deploy.errors import DeployError
     from trellis_process.local.errors import LocalCloudError
 
@@ -83,7 +83,7 @@ def _commands() -> None:
         )
         click.echo(f"Written. To deploy it:\n  sam deploy --guided --template-file {written}")
 
-    for command in COMMANDS:
+    for command in (*processes.COMMANDS, *on_call.COMMANDS, *cost.COMMANDS):
         trellis.add_command(command)
     try:
         trellis()

@@ -25,26 +25,34 @@ STYLES = {
     "cancelled": "magenta",
 }
 _BAR = 20  # characters for the whole time of a process
+_NARROW_BAR = 10
+_NARROW = 100  # in a terminal of less, the short bar leaves room for words
 
 
-def processes_table(processes: Iterable[Process], now: datetime) -> Table:
-    """Processes, one a line."""
-    table = _table("process", "type", "about", "state", "done", "age")
+def processes_table(processes: Iterable[Process], now: datetime, width: int) -> Table:
+    """Processes, one a line; in a narrow terminal without what each is about."""
+    is_narrow = width < _NARROW
+    about = () if is_narrow else ("about",)
+    table = _table("process", "type", *about, "state", "done", "age")
     for process in processes:
         done = sum(step.state.is_done for step in process.steps.values())
         table.add_row(
             process.process_id,
             process.process_type,
-            f"{process.aggregate_type} {process.aggregate_id}",
+            *([] if is_narrow else [f"{process.aggregate_type} {process.aggregate_id}"]),
             _state(process.state.value),
             f"{done} of {len(process.steps)}",
-            _span((now - process.started_at).total_seconds()),
+            span((now - process.started_at).total_seconds()),
         )
     return table
 
 
-def process_view(process: Process, now: datetime) -> RenderableType:
-    """One process: what it is about, how it stands, and each step with its time to scale."""
+def process_view(process: Process, now: datetime, width: int) -> RenderableType:
+    """One process: what it is about, how it stands, and each step with its time to scale.
+
+    ``width`` is that of the terminal, in characters.
+    """
+    bar = _BAR if width >= _NARROW else _NARROW_BAR
     heading = Text.assemble(
         (process.process_type, "bold"),
         f" of {process.aggregate_type} {process.aggregate_id}: ",
@@ -64,7 +72,7 @@ def process_view(process: Process, now: datetime) -> RenderableType:
             step.name,
             _state(step.state.value),
             str(step.attempt) if step.attempt else "",
-            _bar(step, process, now),
+            _bar(step, process, now, bar),
             _said(step, now),
             (step.reported_by or "").rsplit("/", 1)[-1],
         )
@@ -74,18 +82,18 @@ def process_view(process: Process, now: datetime) -> RenderableType:
     return Group(*lines, "", steps)
 
 
-def _bar(step: ProcessStep, process: Process, now: datetime) -> Text:
+def _bar(step: ProcessStep, process: Process, now: datetime, size: int) -> Text:
     whole = ((process.ended_at or now) - process.started_at).total_seconds() or 1.0
     begin, end = step.started_at or step.ended_at, step.ended_at or now
     if begin is None:
-        return Text("·" * _BAR, "dim")
-    first = int(_BAR * (begin - process.started_at).total_seconds() / whole)
-    last = int(_BAR * (end - process.started_at).total_seconds() / whole)
-    first, last = min(first, _BAR - 1), min(max(last, first + 1), _BAR)
+        return Text("·" * size, "dim")
+    first = int(size * (begin - process.started_at).total_seconds() / whole)
+    last = int(size * (end - process.started_at).total_seconds() / whole)
+    first, last = min(first, size - 1), min(max(last, first + 1), size)
     return Text.assemble(
         ("·" * first, "dim"),
         ("━" * (last - first), STYLES[step.state.value]),
-        ("·" * (_BAR - last), "dim"),
+        ("·" * (size - last), "dim"),
     )
 
 
@@ -95,7 +103,7 @@ def _said(step: ProcessStep, now: datetime) -> Text:
     if step.due_at is not None:
         left = (step.due_at - now).total_seconds()
         return Text(
-            f"due in {_span(left)}" if left >= 0 else f"overdue for {_span(-left)}",
+            f"due in {span(left)}" if left >= 0 else f"overdue for {span(-left)}",
             "" if left >= 0 else "yellow",
         )
     return Text("" if step.output is None else json.dumps(step.output), "dim")
@@ -105,7 +113,7 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
         # An id or a bar is of no use in pieces; a narrow terminal folds the words instead.
-        is_whole = name in ("process", "time", "state", "done", "age", "attempt")
+        is_whole = name in ("process", "step", "time", "state", "done", "age", "attempt")
         table.add_column(name, no_wrap=is_whole, overflow="fold")
     return table
 
@@ -118,7 +126,8 @@ def _clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time as people say it, in the largest unit of which there are two."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

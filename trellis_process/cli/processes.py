@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -15,26 +13,16 @@ from typing import Any
 import click
 from rich.console import Console
 
+from trellis_process.cli.errors import NoStack
+from trellis_process.cli.exit_codes import told_errors
 from trellis_process.cli.process_view import process_view, processes_table
-from trellis_process.cli.stacks import NoStack, find_stack
+from trellis_process.cli.stacks import find_stack
 from trellis_process.client import TrellisClient
-from trellis_process.client.errors import NotAuthorized
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep
-from trellis_process.errors import Conflict, InvalidInput, NotFound, StoreError, TrellisError
+from trellis_process.errors import Conflict, InvalidInput
 from trellis_process.representation import process_as_json
-
-#: What a script can tell by the exit status; 0 is success, 2 a command that was not understood.
-EXIT_CODES: dict[type[Exception], int] = {
-    NotFound: 3,
-    Conflict: 4,
-    InvalidInput: 5,
-    NotAuthorized: 6,
-    StoreError: 7,
-    NoStack: 8,
-    TrellisError: 1,
-}
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,8 @@ class Asked:
         if self.as_json:
             click.echo(json.dumps(process_as_json(process)))
         else:
-            Console(highlight=False).print(process_view(process, datetime.now(UTC)))
+            console = Console(highlight=False)
+            console.print(process_view(process, datetime.now(UTC), console.width))
 
 
 def on_processes(command: Callable[..., None]) -> click.Command:
@@ -68,7 +57,7 @@ def on_processes(command: Callable[..., None]) -> click.Command:
     def asked(
         *, url: str | None, profile: str | None, tenant: str | None, as_json: bool, **given: Any
     ) -> None:
-        with _told_errors():
+        with told_errors():
             stack = find_stack(url, profile)
             tenant_id = tenant or stack.tenant
             if tenant_id is None:
@@ -77,15 +66,6 @@ def on_processes(command: Callable[..., None]) -> click.Command:
                 command(Asked(client, tenant_id, as_json), **given)
 
     return click.command(name=command.__name__.removesuffix("_"))(asked)
-
-
-@contextmanager
-def _told_errors() -> Iterator[None]:
-    try:
-        yield
-    except tuple(EXIT_CODES) as error:
-        click.echo(f"trellis: {error}", err=True)
-        sys.exit(next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind)))
 
 
 def _json(_context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
@@ -156,7 +136,8 @@ def list_(asked: Asked, process_type: str | None, state: str | None, limit: int)
     if asked.as_json:
         click.echo(json.dumps([process_as_json(process) for process in processes]))
     elif processes:
-        Console(highlight=False).print(processes_table(processes, datetime.now(UTC)))
+        console = Console(highlight=False)
+        console.print(processes_table(processes, datetime.now(UTC), console.width))
     else:
         click.echo("There are none.")
 

@@ -14,9 +14,13 @@ from rich.text import Text
 Envelope = Mapping[str, Any]
 """An event of Trellis, as its detail says it."""
 
-_LOOKS = {
+#: How each event is marked, and in which colour.
+LOOKS = {
     "ProcessStarted": ("●", "bold"),
     "StepStarted": ("▸", "cyan"),
+    "StepAttemptFailed": ("✗", "yellow"),
+    "StepSuspended": ("‖", "yellow"),
+    "StepResumed": ("▸", "cyan"),
     "StepCompleted": ("✓", "green"),
     "StepFailed": ("✗", "red"),
     "ProcessStepTimedOut": ("◔", "yellow"),
@@ -31,15 +35,15 @@ def timeline(events: Sequence[Envelope]) -> RenderableType:
     """The events of one process, with the time since it began."""
     if not events:
         return Text("nothing heard of it", style="dim")
-    began = _moment(events[0])
+    began = moment(events[0])
     lines = Table.grid(padding=(0, 2))
     lines.add_column(justify="right", style="dim")
     for name in ("mark", "what", "detail"):
         lines.add_column(name, overflow="fold")
     for event in events:
-        mark, style = _LOOKS[event["type"]]
+        mark, style = LOOKS[event["type"]]
         lines.add_row(
-            f"{(_moment(event) - began).total_seconds():.2f} s",
+            f"{(moment(event) - began).total_seconds():.2f} s",
             Text(mark, style),
             Text(_what(event), style),
             Text(_detail(event), "dim"),
@@ -50,29 +54,18 @@ def timeline(events: Sequence[Envelope]) -> RenderableType:
 def headed_timeline(events: Sequence[Envelope], story: str) -> RenderableType:
     """A timeline under a heading that says which process, and how it stands."""
     last = events[-1]
-    lasted = (_moment(last) - _moment(events[0])).total_seconds()
+    lasted = (moment(last) - moment(events[0])).total_seconds()
     heading = Text.assemble(
         (last["process_type"], "bold"),
         f" of {last['aggregate_type']} {last['aggregate_id']}: ",
-        (last["process_state"].replace("_", " "), _LOOKS[last["type"]][1]),
+        (last["process_state"].replace("_", " "), LOOKS[last["type"]][1]),
         (f" after {lasted:.1f} s", "dim"),
     )
     return Group(heading, Text(story, "italic dim"), timeline(events), "")
 
 
-def event_line(event: Envelope) -> Text:
-    """One event on a line of its own, naming its process, for following many."""
-    mark, style = _LOOKS[event["type"]]
-    return Text.assemble(
-        (_moment(event).astimezone().strftime("%H:%M:%S "), "dim"),
-        (f"{mark} {event['type']:<20}", style),
-        f"{event['tenant_id']} {event['process_type']} {event['aggregate_id']} ",
-        (_what(event) + " ", style),
-        (event["id"], "dim"),
-    )
-
-
-def _moment(event: Envelope) -> datetime:
+def moment(event: Envelope) -> datetime:
+    """When it happened."""
     return datetime.fromisoformat(event["time"])
 
 
@@ -81,6 +74,9 @@ def _what(event: Envelope) -> str:
     says = {
         "ProcessStarted": "process started",
         "StepStarted": f"{step} started",
+        "StepAttemptFailed": f"{step} failed, tried again",
+        "StepSuspended": f"{step} suspended",
+        "StepResumed": f"{step} resumed",
         "StepCompleted": f"{step} completed",
         "StepFailed": f"{step} failed",
         "ProcessStepTimedOut": f"{step} timed out",
@@ -103,7 +99,7 @@ def _detail(event: Envelope) -> str:
         return f"attempt {event['attempt']}, retries left: {left}"
     if kind == "StepCompleted":
         return _short(json.dumps(event["output"])) if "output" in event else ""
-    if kind == "StepFailed":
+    if kind in ("StepFailed", "StepAttemptFailed"):
         return _short(event["error"])
     return str(event.get("reason", "")).replace("_", " ")
 

@@ -1,12 +1,15 @@
 """A client of the step API: the verbs of ProcessService, for a service that calls a deployed stack.
 
-Begin at ``TrellisClient``. Nothing is needed but Python, and botocore to sign with the credentials
-of an AWS principal: ``pip install 'trellis-process[client]'``.
+Begin at ``TrellisClient``; what goes into a batch is in ``trellis_process.client.batch``. Nothing
+is needed but Python, and botocore to sign with the credentials of an AWS principal:
+``pip install 'trellis-process[client]'``.
 """
 
 from trellis_process.client.authorization import Authorization, BearerToken, Request, SigV4
+from trellis_process.client.batch import BatchCommand, BatchResult
 from trellis_process.client.errors import (
     NotAuthorized,
+    NotTried,
     TrackerFault,
     UnexpectedAnswer,
     Unreachable,
@@ -15,8 +18,11 @@ from trellis_process.client.trellis_client import TrellisClient
 
 __all__ = [
     "Authorization",
+    "BatchCommand",
+    "BatchResult",
     "BearerToken",
     "NotAuthorized",
+    "NotTried",
     "Request",
     "SigV4",
     "TrackerFault",

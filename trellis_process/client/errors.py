@@ -7,6 +7,7 @@
     ├── TrackerFault              the tracker failed in a way that nobody meant; it is on its record
     ├── UnexpectedAnswer          the answer is none that the step API gives
     └── StoreError
+        ├── NotTried              the time of a batch was up before this command of it
         └── StoreUnavailable
             └── Unreachable       nobody answered, or only what stands before the tracker
 
@@ -16,7 +17,7 @@ later on that error does so over the network as well.
 
 from __future__ import annotations
 
-from trellis_process.errors import StoreUnavailable, TrellisError
+from trellis_process.errors import StoreError, StoreUnavailable, TrellisError
 
 
 class NotAuthorized(TrellisError):
@@ -51,6 +52,12 @@ class UnexpectedAnswer(TrellisError):
             f"the answer {status} is none of the step API: {told}; check the address, and that "
             "client and tracker are of the same version"
         )
+
+
+class NotTried(StoreError):
+    """A command of a batch that was not begun, because the batch's time was up. Send it again."""
+
+    code = "not_tried"
 
 
 class Unreachable(StoreUnavailable):

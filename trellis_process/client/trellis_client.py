@@ -14,9 +14,17 @@ from urllib.parse import urlsplit
 from trellis_process.application.repositories import ProcessPage
 from trellis_process.client import requests
 from trellis_process.client.authorization import Authorization, BearerToken, SigV4
+from trellis_process.client.batch import BatchCommand, BatchResult, batch_body, results_from_json
 from trellis_process.client.calls import Calls, Pause
 from trellis_process.client.connections import Connections
-from trellis_process.domain.limits import JsonValue, check_aggregate_id, check_name
+from trellis_process.domain.limits import (
+    MAX_OUTPUT_BYTES,
+    JsonValue,
+    check_aggregate_id,
+    check_json,
+    check_name,
+    check_timeout_ms,
+)
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState
 from trellis_process.domain.step import ProcessStep
@@ -166,19 +174,70 @@ class TrellisClient:
         step_name: str,
         error: str,
         *,
+        retry_after_ms: int | None = None,
         attempt: int | None = None,
         expected_version: int | None = None,
         reason: str | None = None,
     ) -> Process:
-        """Ends a step without success, and with it the process.
+        """Ends a step without success, and with it the process; or, if asked, tries it again.
+
+        With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
+        retries are permitted; with none left, and without it, the step has failed for good.
 
         An ``error`` of more than 4,096 characters is cut, and what no error may hold is written
         out, so that a service that fails can always say so.
         """
         body = requests.report_body(
-            attempt=attempt, reason=reason, error=requests.readable_error(error)
+            attempt=attempt,
+            reason=reason,
+            error=requests.readable_error(error),
+            retry_after_ms=requests.delay_ms(retry_after_ms),
         )
         return self._report(process, step_name, "fail", body, expected_version)
+
+    def suspend_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        timeout_ms: int | None = None,
+        attempt: int | None = None,
+        resumption: int | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Lets a started step wait until it is resumed, at most ``timeout_ms`` (1 to a year).
+
+        ``resumption`` says which resumption the work began with that suspends now, 0 for none.
+        """
+        body = requests.report_body(
+            attempt=attempt,
+            reason=reason,
+            timeout_ms=check_timeout_ms("timeout_ms", timeout_ms),
+            resumption=requests.resumption(resumption, least=0),
+        )
+        return self._report(process, step_name, "suspend", body, expected_version)
+
+    def resume_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        data: JsonValue = None,
+        *,
+        resumption: int | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Lets a suspended step go on, with JSON of at most 32 KB; kept where it comes early.
+
+        ``resumption`` says which one it is, the first being 1, and makes a repeat harmless.
+        """
+        body = requests.report_body(
+            reason=reason,
+            data=check_json("data", data, MAX_OUTPUT_BYTES),
+            resumption=requests.resumption(resumption, least=1),
+        )
+        return self._report(process, step_name, "resume", body, expected_version)
 
     def heartbeat(
         self,
@@ -203,6 +262,21 @@ class TrellisClient:
         """Calls a process off; what is open in it is given up."""
         path = f"{requests.process_path(process)}/cancel"
         return self._command(process, path, requests.report_body(reason=reason), expected_version)
+
+    def batch(self, tenant_id: str, commands: Iterable[BatchCommand]) -> list[BatchResult]:
+        """Runs 1 to 25 commands of one tenant in their order, each for itself; a result for each.
+
+        One that is refused does not stop the others, and raises nothing: its result says the
+        error. Processes that were passed are brought up to date. The call as a whole is tried
+        again like any other; of its results those with a StoreError may be sent again.
+        """
+        asked = list(commands)
+        return self._calls.post(
+            requests.batch_path(tenant_id),
+            batch_body(tenant_id, asked),
+            {},
+            read=lambda value: results_from_json(asked, value),
+        )
 
     def get_process(self, tenant_id: str, process_id: str) -> Process:
         """The process of that id. Raises ProcessNotFound, also for another tenant's id."""

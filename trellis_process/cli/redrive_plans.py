@@ -1,0 +1,187 @@
+"""What to do with a dead letter: for each kind of queue the right way to send again what failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from trellis_process.cli.dead_letters import (
+    FAILED_BATCHES,
+    MISSED_SWEEPS,
+    REFUSED_COMMANDS,
+    UNARCHIVED,
+    UNDELIVERED_EVENTS,
+    DeadLetterQueue,
+    Letter,
+)
+from trellis_process.cli.deployment import Deployment
+from trellis_process.cli.stream_batch import StreamBatch
+from trellis_process.commands.message import DETAIL_TYPE
+
+EVERY = "all"
+"""In place of a code: whatever was refused."""
+
+
+class NotSent(Exception):
+    """It could not be sent; the message says why, and the letter stays."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a letter holds, and what is to become of it."""
+
+    about: str
+    #: What sends it again, after which it is taken away; None where it is to stay.
+    act: Callable[[], object] | None = None
+    #: What that does, or why it stays.
+    told: str = ""
+    #: Whether it is taken away without being sent.
+    is_drop: bool = False
+    #: Letters are dealt with in this order, so that what happened first is sent first.
+    order: tuple[Any, ...] = ()
+
+
+Planner: TypeAlias = Callable[[Letter], Plan]
+
+
+def planner_for(
+    queue: DeadLetterQueue, stack: Deployment, *, send: Collection[str], drop: Collection[str]
+) -> Planner:
+    """How to deal with the letters of a queue.
+
+    Refused commands are sent again, or dropped, only where their code, or ``all``, is in ``send``
+    or ``drop``.
+    """
+    if queue is UNDELIVERED_EVENTS:
+        return lambda letter: _event(stack, letter)
+    if queue is FAILED_BATCHES or queue is UNARCHIVED:
+        return lambda letter: _batch(stack, letter)
+    if queue is MISSED_SWEEPS:
+        sweep = cache(lambda: _sweep(stack))  # one does what all of them would have done
+        return lambda letter: _missed_sweep(letter, sweep)
+    assert queue is REFUSED_COMMANDS
+    return lambda letter: _command(stack, letter, send, drop)
+
+
+def _event(stack: Deployment, letter: Letter) -> Plan:
+    said = _object(letter.body)
+    if "entry" not in said:
+        return _unreadable(said)
+    entry = said["entry"]
+    detail = json.loads(entry["Detail"])
+    process_id, version, n = detail["id"].rsplit("/", 2)
+
+    def put() -> None:
+        (result,) = stack.client("events").put_events(Entries=[entry])["Entries"]
+        if "ErrorCode" in result:
+            raise NotSent(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}")
+
+    return Plan(
+        f"{entry['DetailType']} {detail['id']}, refused: {said['reason']}",
+        put,
+        "put on the bus",
+        order=(process_id, int(version), int(n)),
+    )
+
+
+def _unreadable(said: Mapping[str, Any]) -> Plan:
+    about = f"a change of {said['keys']['pk']['S']}, {said['reason']}"
+    return Plan(about, told="nothing could be made of it; look at the item by hand")
+
+
+def _batch(stack: Deployment, letter: Letter) -> Plan:
+    said = _object(letter.body)
+    if "keys" in said:
+        return _unreadable(said)
+    batch = StreamBatch.from_record(said)
+
+    def hand_over() -> None:
+        function = batch.function
+        if function not in stack.resources("AWS::Lambda::Function").values():
+            raise NotSent(f"the function {function} is none of this stack")
+        for event in batch.events(stack.client("dynamodbstreams")):
+            _invoke(stack, function, event)
+
+    return Plan(
+        f"{batch.size} changes for {batch.function}, from {batch.first} on",
+        hand_over,
+        "fetched from the stream and handed to the function",
+        order=(batch.shard, int(batch.first)),
+    )
+
+
+def _missed_sweep(letter: Letter, sweep: Callable[[], None]) -> Plan:
+    why = letter.attributes.get("ERROR_CODE", "no reason given")
+    return Plan(f"a sweep that was not started: {why}", sweep, "made up for by a sweep now")
+
+
+def _sweep(stack: Deployment) -> None:
+    _invoke(stack, stack.output("TimeoutCheckerFunctionName"), {})
+
+
+def _command(
+    stack: Deployment, letter: Letter, send: Collection[str], drop: Collection[str]
+) -> Plan:
+    said = _object(letter.body)
+    # Of an event that the bus could not send on, the command is the detail.
+    command = said["detail"] if isinstance(said.get("detail"), dict) else said
+    about = _command_in_words(command)
+    code = letter.attributes.get("code")
+
+    def send_again() -> None:
+        stack.client("sqs").send_message(
+            QueueUrl=stack.output("CommandsQueueUrl"), MessageBody=_same_command(letter, said)
+        )
+
+    if code is None:
+        bus_said = letter.attributes.get("ERROR_CODE")
+        why = f"not sent by the bus: {bus_said}" if bus_said else "given up"
+        return Plan(f"{about}, {why}", send_again, "sent to the commands queue")
+    about = f"{about}, refused: {code}: {letter.attributes.get('reason', '')}"
+    if {code, EVERY} & set(send):
+        return Plan(about, send_again, "sent to the commands queue")
+    if {code, EVERY} & set(drop):
+        return Plan(about, lambda: None, "taken away", is_drop=True)
+    return Plan(about, told=f"--send {code} sends it again, --drop {code} takes it away")
+
+
+def _same_command(letter: Letter, said: Mapping[str, Any]) -> str:
+    """The body as it came; a start that has no key of its own keeps the one it was known by."""
+    if said.get("command") != "StartProcess" or "idempotency_key" in said:
+        return letter.body
+    key = letter.attributes.get("message_id", letter.message_id)
+    return json.dumps({**said, "idempotency_key": key}, ensure_ascii=False)
+
+
+def _command_in_words(command: Mapping[str, Any]) -> str:
+    names = ("command", "tenant_id", "process_id", "aggregate_id", "step_name")
+    words = [str(command[name]) for name in names if name in command]
+    return " ".join(words) or f"no {DETAIL_TYPE}"
+
+
+def _invoke(stack: Deployment, function: str, event: Mapping[str, Any]) -> None:
+    answer = stack.client("lambda").invoke(
+        FunctionName=function, Payload=json.dumps(event).encode()
+    )
+    told = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise NotSent(f"{function} failed: {told.get('errorMessage', told)}")
+    if isinstance(told, dict) and told.get("batchItemFailures"):
+        raise NotSent(f"{function} could not deal with all of it; its log says why")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The JSON object that a text is; an empty one where it is none."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def in_order(plans: Iterable[tuple[Letter, Plan]]) -> list[tuple[Letter, Plan]]:
+    """Plans of one queue, what happened first before what followed from it."""
+    return sorted(plans, key=lambda each: each[1].order)
