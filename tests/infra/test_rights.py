@@ -10,6 +10,8 @@ import pytest
 
 from trellis_process.local.stack import LocalStack
 
+from ..conftest import ARCHIVE_BUCKET
+
 KEY = {"pk": {"S": "p"}, "sk": {"S": "process"}}
 
 # What may be asked: the call by a name that says what it is for.
@@ -101,6 +103,27 @@ CALLS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "send_message",
         {"QueueUrl": "{RefusedCommandsQueueUrl}", "MessageBody": "m"},
     ),
+    "park what is not archived": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{UnarchivedQueueUrl}", "MessageBody": "m"},
+    ),
+    "archive": (
+        "s3",
+        "put_object",
+        {"Bucket": ARCHIVE_BUCKET, "Key": "finished/dt=2026-01-01/object", "Body": "m"},
+    ),
+    "put elsewhere": (
+        "s3",
+        "put_object",
+        {"Bucket": ARCHIVE_BUCKET, "Key": "finished-otherwise/object", "Body": "m"},
+    ),
+    "read the archive": (
+        "s3",
+        "get_object",
+        {"Bucket": ARCHIVE_BUCKET, "Key": "finished/dt=2026-01-01/object"},
+    ),
+    "list the archive": ("s3", "list_objects_v2", {"Bucket": ARCHIVE_BUCKET}),
     "read parked events": ("sqs", "receive_message", {"QueueUrl": "{UndeliveredEventsQueueUrl}"}),
 }
 
@@ -114,6 +137,7 @@ ALLOWED = {
         *("scan", "scan due", "scan aggregate", "scan listing"),
         *("query due", "query aggregate", "query listing"),
     },
+    "Archive": {"scan", "archive", "park what is not archived"},
 }
 
 
