@@ -10,7 +10,16 @@ import pytest
 
 import trellis_process
 
-HEAVY = ["boto3", "botocore", "pynamodb", "aws_lambda_powertools", "pydantic", "moto", "pytest"]
+HEAVY = [
+    "boto3",
+    "botocore",
+    "pynamodb",
+    "aws_lambda_powertools",
+    "pydantic",
+    "moto",
+    "aws_cdk",
+    "pytest",
+]
 
 
 def loaded_by(statement: str) -> set[str]:
