@@ -57,7 +57,7 @@ def test_a_handler_imports_from_the_bundle_alone(bundle: Path, handler: str):
     assert said.split() == [str(bundle / "lambdas" / f"{handler}.py"), "True"]
 
 
-@pytest.mark.parametrize("service", ["dynamodb", "events", "sqs"])
+@pytest.mark.parametrize("service", ["dynamodb", "events", "s3", "sqs"])
 def test_what_is_left_of_botocore_makes_the_clients_that_are_used(bundle: Path, service: str):
     program = f"import botocore.session as s; s.get_session().create_client({service!r})"
     alone(bundle, program)
@@ -76,7 +76,7 @@ def test_the_bytecode_in_the_bundle_is_what_runs(bundle: Path):
 def test_rooms_that_serve_people_and_tests_stay_out(bundle: Path):
     rooms = {path.name for path in (bundle / "trellis_process").iterdir()}
     assert {"domain", "application", "dynamodb", "eventbridge"} <= rooms
-    assert rooms.isdisjoint({"cli", "deploy", "local", "testing"})
+    assert rooms.isdisjoint({"cdk", "cli", "deploy", "local", "testing"})
     assert not (bundle / "boto3").exists()
 
 

@@ -1,43 +1,46 @@
-"""What the functions import beside Trellis: which requirements, and what is left of them."""
+"""What the functions import beside Trellis: nothing but what is locked, and pruned."""
 
 from __future__ import annotations
 
+import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from trellis_process.deploy import dependencies
-from trellis_process.deploy.dependencies import prune, runtime_requirements
+from trellis_process.deploy.dependencies import install, prune, this_machine
 from trellis_process.deploy.errors import DeployError
 
 
-def declared(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    monkeypatch.setattr(dependencies, "requires", lambda name: list(lines))
+@pytest.fixture
+def wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A package that pip finds, and the only one."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    path = tmp_path / "parcel-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("parcel.py", "")
+        info = "parcel-1.0.dist-info"
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: parcel\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return path
 
 
-def test_they_are_those_of_the_extra_lambda_and_of_the_extras_in_it(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    declared(
-        monkeypatch,
-        "pynamodb<7,>=6.1; extra == 'dynamodb'",
-        "trellis-process[dynamodb]; extra == 'lambda'",
-        "pydantic<3,>=2.10; extra == 'lambda'",
-        "rich>=14; extra == 'local'",
-    )
-    assert runtime_requirements() == ["pydantic<3,>=2.10", "pynamodb<7,>=6.1"]
+def locked(folder: Path, content: bytes) -> Path:
+    lock = folder / "lock.txt"
+    lock.write_text(f"parcel==1.0 --hash=sha256:{hashlib.sha256(content).hexdigest()}")
+    return lock
 
 
-def test_an_installation_without_the_extra_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    declared(monkeypatch, "rich>=14; extra == 'local'")
-    with pytest.raises(DeployError, match="lambda"):
-        runtime_requirements()
+def test_what_was_locked_is_installed(wheel: Path, tmp_path: Path):
+    install(locked(tmp_path, wheel.read_bytes()), tmp_path / "made", this_machine())
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["parcel.py"]
 
 
-def test_boto3_is_not_among_the_real_ones():
-    names = " ".join(runtime_requirements())
-    assert "boto3" not in names
-    assert "pynamodb" in names
+def test_a_package_that_is_not_the_one_that_was_locked_is_refused(wheel: Path, tmp_path: Path):
+    with pytest.raises(DeployError, match="HASH"):
+        install(locked(tmp_path, b"another"), tmp_path / "made", this_machine())
 
 
 def test_what_no_function_loads_is_pruned(tmp_path: Path):

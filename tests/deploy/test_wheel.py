@@ -68,6 +68,8 @@ def test_the_wheel_carries_the_functions_the_template_and_its_types(wheel: Path)
         "trellis_process/py.typed",
         "trellis_process/http/openapi.json",
         "trellis_process/deploy/assets/template.yaml",
+        "trellis_process/deploy/assets/locks/lambda.txt",
+        "trellis_process/deploy/assets/locks/ministack.txt",
         "trellis_process/deploy/assets/lambdas/step_commands.py",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "lambdas/"))]

@@ -18,18 +18,15 @@ from pathlib import Path
 
 from trellis_process.deploy.bytecode import compile_tree, find_python
 from trellis_process.deploy.cache import cache_dir, locked
-from trellis_process.deploy.dependencies import (
-    Target,
-    install,
-    runtime_requirements,
-    this_machine,
-)
+from trellis_process.deploy.dependencies import Target, install, this_machine
 from trellis_process.deploy.errors import DeployError
-from trellis_process.deploy.sources import lambdas_dir, package_dir
+from trellis_process.deploy.sources import lambdas_dir, lock_path, package_dir
 
 RUNTIME = "python3.13"
 ARCHITECTURE = "arm64"
 OUTPUT = Path("build") / "lambda"
+LOCK = "lambda"
+"""The lock file of what the functions import beside Trellis."""
 
 Report = Callable[[str], None]
 
@@ -39,7 +36,7 @@ _PLATFORMS = {
     "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
 }
 # Rooms of the package that serve people and tests, not functions.
-_NOT_DEPLOYED = ("cli", "client", "deploy", "local", "testing")
+_NOT_DEPLOYED = ("cdk", "cli", "client", "deploy", "local", "testing", "worker")
 _SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "py.typed")
 # In each bundle, so that only a bundle is ever replaced by one.
 _MARKER = ".trellis-bundle"
@@ -72,7 +69,7 @@ def build_bundle(
     """Build the bundle for ``target`` in the folder ``output``, in place of an older one.
 
     ``runtime_python`` compiles the bytecode; it is looked for where it is not given. The
-    dependencies are installed once per set of requirements and target, and kept.
+    dependencies are installed once per lock file and target, and kept.
     Returns ``output``.
 
     Raises ``DeployError``, for one where ``output`` holds something else.
@@ -98,7 +95,7 @@ def local_bundle(report: Report = lambda line: None) -> Path:
     Raises ``DeployError`` as ``build_bundle`` does.
     """
     target = this_machine()
-    key = _digest([repr(target), *runtime_requirements(), *_source_digests()])
+    key = _digest([repr(target), lock_path(LOCK).read_text(), *_source_digests()])
     folder = cache_dir() / "bundles"
     kept = folder / f"{key}.zip"
     if kept.exists():
@@ -124,18 +121,18 @@ def zip_bundle(directory: Path) -> Path:
 
 
 def _dependencies(target: Target, python: Path | None, report: Report) -> Path:
-    """A folder with the installed requirements, kept from an earlier time where there is one."""
-    requirements = runtime_requirements()
-    key = _digest([repr(target), str(python is not None), *requirements, *_rules()])
+    """A folder with what the lock names installed, kept from an earlier time where there is one."""
+    lock = lock_path(LOCK)
+    key = _digest([repr(target), str(python is not None), lock.read_text(), *_rules()])
     folder = cache_dir() / "dependencies"
     kept = folder / key
     if kept.exists():
         return kept
     with locked(folder / "lock"), tempfile.TemporaryDirectory(dir=folder) as scratch:
         if not kept.exists():
-            report(f"Installing {', '.join(requirements)} for Python {target.python} …")
+            report(f"Installing what the functions import, for Python {target.python} …")
             made = Path(scratch) / "dependencies"
-            install(requirements, made, target)
+            install(lock, made, target)
             if python:
                 compile_tree(made, python)
             os.replace(made, kept)

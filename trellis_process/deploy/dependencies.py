@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from trellis_process.deploy.command import CommandFailed, run
 from trellis_process.deploy.errors import DeployError
 
-_DISTRIBUTION = "trellis-process"
-_EXTRA = "lambda"
-
 # The services that functions speak to, and the one that botocore itself may.
-_SERVICES = {"dynamodb", "events", "sqs", "sts"}
+_SERVICES = {"dynamodb", "events", "s3", "sqs", "sts"}
 
 # What no function loads: entry points and metadata (nothing asks importlib.metadata at run time),
 # stubs, and tests.
@@ -40,25 +34,11 @@ def this_machine() -> Target:
     return Target(python=f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
-def runtime_requirements() -> list[str]:
-    """What the extra ``lambda`` of the installed ``trellis-process`` asks for.
+def install(lock: Path, directory: Path, target: Target) -> None:
+    """Put what ``lock`` names for ``target`` into ``directory``, but for what no function loads.
 
-    Raises ``DeployError`` where it is not installed, or has no such extra.
-    """
-    try:
-        lines = requires(_DISTRIBUTION) or []
-    except PackageNotFoundError:
-        raise DeployError(f"{_DISTRIBUTION} is not installed; pip install -e . first.") from None
-    found = sorted(set(_of_extra(lines, _EXTRA)))
-    if not found:
-        raise DeployError(f"{_DISTRIBUTION} is installed without the extra {_EXTRA!r}.")
-    return found
-
-
-def install(requirements: Sequence[str], directory: Path, target: Target) -> None:
-    """Put ``requirements`` for ``target`` into ``directory``, without what a function never loads.
-
-    Raises ``DeployError`` where pip fails, for one because a package has no wheel for it.
+    Raises ``DeployError`` where pip fails, for one because a package has no wheel for ``target``,
+    or is not the one that was locked.
     """
     elsewhere = []
     if target.platforms:
@@ -68,11 +48,11 @@ def install(requirements: Sequence[str], directory: Path, target: Target) -> Non
     try:
         run(
             sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-            "--no-compile", "--target", directory, *elsewhere, *requirements,
+            "--no-compile", "--target", directory, *elsewhere,
+            "--no-deps", "--require-hashes", "--requirement", lock,
         )  # fmt: skip
     except CommandFailed as error:
-        wanted = ", ".join(requirements)
-        raise DeployError(f"pip could not install {wanted}: {error}") from error
+        raise DeployError(f"pip could not install the packages of {lock}: {error}") from error
     prune(directory)
 
 
@@ -84,20 +64,6 @@ def prune(directory: Path) -> None:
     for path in (directory / "botocore" / "data").glob("*/"):
         if path.name not in _SERVICES:
             _remove(path)
-
-
-def _of_extra(lines: Sequence[str], extra: str) -> Iterator[str]:
-    for line in lines:
-        requirement, _, marker = (part.strip() for part in line.partition(";"))
-        of = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
-        if of and of[1] != extra:
-            continue
-        # An extra may be made of others: trellis-process[dynamodb].
-        within = re.fullmatch(rf"{_DISTRIBUTION}\[([\w-]+)\]", requirement)
-        if within:
-            yield from _of_extra(lines, within[1])
-        else:
-            yield requirement
 
 
 def _remove(path: Path) -> None:

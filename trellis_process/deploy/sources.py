@@ -1,4 +1,4 @@
-"""Where the sources of the functions and the template of the stack are."""
+"""Where the sources of the functions, the template of the stack and the lock files are."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def lambdas_dir() -> Path:
 def template_path() -> Path:
     """The SAM template."""
     return _found(_CHECKOUT / "infra" / "template.yaml", _IN_THE_WHEEL / "template.yaml")
+
+
+def lock_path(name: str) -> Path:
+    """The lock file ``name``: exact versions, each with the hashes of what may be installed."""
+    return _found(_CHECKOUT / "locks" / f"{name}.txt", _IN_THE_WHEEL / "locks" / f"{name}.txt")
 
 
 def _found(in_checkout: Path, in_wheel: Path) -> Path:
