@@ -1,0 +1,1 @@
+"""Benchmarks: what Trellis asks for, takes and costs, beside what it is compared with."""

@@ -1,0 +1,1 @@
+"""Programs that a fresh interpreter runs, so that nothing else is loaded."""

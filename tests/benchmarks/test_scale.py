@@ -1,0 +1,46 @@
+"""What the simulation of a large stack says follows from what is asked and what is given."""
+
+from __future__ import annotations
+
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from benchmarks import scale
+from trellis_process.deploy.sources import template_path
+from trellis_process.dynamodb.schema import DUE_SHARDS, due_shard
+
+
+def test_the_load_is_what_is_asked_for():
+    load = scale.load()
+    assert load.starts * load.usage.commands == pytest.approx(scale.COMMANDS)
+    assert load.moved + load.timeouts == pytest.approx(scale.DUE)
+
+
+def test_fewer_shards_are_fuller():
+    writes = scale.load().due_writes
+    few, many = scale.fullest_second(writes, 2), scale.fullest_second(writes, 16)
+    assert few > writes / 2 > many > writes / 16
+
+
+def test_the_shards_it_proposes_would_do():
+    writes = 4 * scale.load().due_writes
+    shards = scale.shards_for(writes)
+    assert scale.fullest_second(writes, shards) < scale.PARTITION_WRITES
+    assert scale.fullest_second(writes, shards // 2) > scale.PARTITION_WRITES * 0.6
+
+
+def test_a_sweep_that_keeps_up_is_never_late_and_one_that_does_not_falls_behind():
+    enough = scale.SWEEPER_DUE * scale.SWEEP_SECONDS / scale.SWEEP_EVERY
+    assert scale.lateness_after_an_hour(enough) == 0
+    assert scale.lateness_after_an_hour(2 * enough) == pytest.approx(1800, abs=60)
+    assert scale.lateness_after_an_hour(2 * enough, sweepers=2) == 0
+
+
+def test_the_shards_are_drawn_as_the_index_has_them():
+    met = {due_shard(f"process-{n}") for n in range(1_000)}
+    assert met == set(range(DUE_SHARDS))
+
+
+def test_the_parallelism_is_the_template_s():
+    parameters = cfn_yaml.load(str(template_path()))["Parameters"]
+    assert parameters["PublisherParallelism"]["Default"] == scale.PUBLISHER_PARALLELISM
