@@ -75,12 +75,17 @@ def test_a_suspension_or_a_resumption_may_expect_a_version(service, approval):
     assert approval.version == 3
 
 
-def test_who_names_no_resumption_resumes_what_is_suspended_each_time(service, approval):
-    for n in (1, 2, 3):
-        service.suspend_step(approval, "approve")
-        service.resume_step(approval, "approve", n)
+def test_who_names_no_resumption_means_the_first_however_often_it_is_said(service, approval):
+    service.suspend_step(approval, "approve")
+    service.resume_step(approval, "approve", "first")
+    service.suspend_step(approval, "approve")
+    assert not approval.step("approve").is_suspended, "a repeat of the first suspension"
+    service.suspend_step(approval, "approve", resumption=1)
 
-        assert approval.step("approve").resume_data == n
+    service.resume_step(approval, "approve", "again")
+
+    assert approval.step("approve").is_suspended
+    assert approval.step("approve").resume_data == "first"
 
 
 # -- races -----------------------------------------------------------------------------------
@@ -210,7 +215,7 @@ def test_an_unnamed_failure_to_be_tried_again_spares_the_attempt_after_its_own(
 ):
     processes.meanwhile(lambda theirs: theirs.time_out(theirs.trackers(), now=START + 30 * SECOND))
 
-    service.fail_step(approval, "approve", "no route", retry_after_ms=5_000)
+    service.fail_step(approval, "approve", "no route", retry_after_ms=5_000, attempt=1)
 
     step = processes.stored(approval).step("approve")
     assert (step.state, step.attempt) == (StepState.IN_PROGRESS, 2)
@@ -219,7 +224,7 @@ def test_an_unnamed_failure_to_be_tried_again_spares_the_attempt_after_its_own(
 def test_an_attempt_begins_once_when_a_start_and_the_sweep_end_its_backoff(
     service, processes, approval
 ):
-    service.fail_step(approval, "approve", "no route", retry_after_ms=5_000)
+    service.fail_step(approval, "approve", "no route", retry_after_ms=5_000, attempt=1)
     processes.meanwhile(lambda theirs: theirs.time_out(theirs.trackers(), now=START + 5 * SECOND))
 
     service.start_step(approval, "approve")
@@ -233,7 +238,7 @@ def test_an_attempt_begins_once_when_a_start_and_the_sweep_end_its_backoff(
 def test_a_due_backoff_begins_its_attempt_and_is_counted_as_retried(
     service, processes, checker, approval, clock
 ):
-    service.fail_step(approval, "approve", "no route", retry_after_ms=60_000)
+    service.fail_step(approval, "approve", "no route", retry_after_ms=60_000, attempt=1)
     clock.advance(seconds=59)
     assert checker.check_for_timed_out_steps().retried == 0
     late = clock.advance(seconds=3)
@@ -253,7 +258,7 @@ def test_a_due_backoff_begins_its_attempt_and_is_counted_as_retried(
 def test_the_end_of_a_backoff_is_told_to_no_handler_of_timeouts(
     service, processes, telling, told, approval, clock
 ):
-    service.fail_step(approval, "approve", "no route", retry_after_ms=1_000)
+    service.fail_step(approval, "approve", "no route", retry_after_ms=1_000, attempt=1)
     clock.advance(seconds=1)
 
     assert telling.check_for_timed_out_steps().retried == 1
@@ -271,7 +276,7 @@ def test_a_handler_that_fails_holds_up_no_backoff_beside_its_step(
     process = an_order(
         service, slow("pay", seconds=1), a_step("send", retries_permitted=1), auto_start_steps=True
     )
-    service.fail_step(process, "send", "no van", retry_after_ms=1_000)
+    service.fail_step(process, "send", "no van", retry_after_ms=1_000, attempt=1)
     clock.advance(seconds=1)
 
     sweep = TimeoutCheckerService(trackers, broken, clock=clock).check_for_timed_out_steps()
@@ -323,7 +328,7 @@ def test_a_wait_without_a_limit_is_looked_at_by_no_sweep(
 def test_a_sweep_after_a_long_pause_ends_a_backoff_and_burns_no_attempt(
     service, processes, checker, approval, clock
 ):
-    service.fail_step(approval, "approve", "no route", retry_after_ms=1_000)
+    service.fail_step(approval, "approve", "no route", retry_after_ms=1_000, attempt=1)
     clock.advance(days=30)
 
     for _ in range(3):

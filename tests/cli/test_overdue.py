@@ -65,7 +65,7 @@ def test_it_says_what_waits_and_the_oldest_comes_first(
     signed = start(service, ProcessStep(name="sign"))
     service.suspend_step(signed, "sign", timeout_ms=60_000)
     busy = start(service, ProcessStep(name="ship", retries_permitted=1))
-    service.fail_step(busy, "ship", "busy", retry_after_ms=80_000)
+    service.fail_step(busy, "ship", "busy", retry_after_ms=80_000, attempt=1)
     clock.advance(seconds=100)
 
     assert print_overdue(trackers, clock(), limit=50, as_json=False)

@@ -57,7 +57,7 @@ def told() -> list[dict[str, Any]]:
     good = start()
     service.complete_step(good, "check")
     service.start_step(good, "create_case")
-    service.fail_step(good, "create_case", "busy", retry_after_ms=1_000)
+    service.fail_step(good, "create_case", "busy", retry_after_ms=1_000, attempt=1)
     service.start_step(good, "create_case")
     service.suspend_step(good, "create_case", reason="waits for a signature")
     service.resume_step(good, "create_case")

@@ -86,7 +86,7 @@ def test_every_command_of_the_tracker_can_be_in_a_batch(client: TrellisClient) -
         Heartbeat(process, "pay", attempt=1, expected_version=2),
         SuspendStep(process, "pay", timeout_ms=1_000, resumption=0),
         ResumeStep(process, "pay", {"a": 1}, resumption=1),
-        FailStep(process, "ship", "x" * 5_000, retry_after_ms=10),
+        FailStep(process, "ship", "x" * 5_000, retry_after_ms=10, attempt=1),
         CompleteStep(process, "tell", attempt=1),
         CancelProcess(process, reason="withdrawn"),
     ]

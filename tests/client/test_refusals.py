@@ -130,7 +130,9 @@ def test_a_key_that_started_another_process(client: TrellisClient) -> None:
         (lambda client: client.complete_step(ProcessKey("t", "p"), "s", "x" * 40_000), "output"),
         (lambda client: client.fail_step(ProcessKey("t", "p"), "s", None), "error"),
         (
-            lambda client: client.fail_step(ProcessKey("t", "p"), "s", "e", retry_after_ms=-1),
+            lambda client: client.fail_step(
+                ProcessKey("t", "p"), "s", "e", retry_after_ms=-1, attempt=1
+            ),
             "retry_after_ms",
         ),
         (

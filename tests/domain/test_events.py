@@ -53,7 +53,7 @@ def test_every_event_about_a_step_names_it():
     process.start_step("pay", now=START)
     process.suspend_step("pay", now=START)
     process.resume_step("pay", now=START)
-    process.fail_step("pay", "no route", now=START, retry_after_ms=0)
+    process.fail_step("pay", "no route", now=START, retry_after_ms=0, attempt=1)
     process.time_out(process.trackers(), now=LATER)
     process.complete_step("send", now=LATER)
     process.fail_step("file", "no room", now=LATER)

@@ -10,7 +10,7 @@ import pytest
 
 from trellis_process import Process
 from trellis_process.domain.time import from_ms, to_ms, to_text
-from trellis_process.testing import START, a_process, a_step
+from trellis_process.testing import START, a_process, a_step, a_stored_process
 
 
 def a_process_full_of_containers() -> Process:
@@ -47,8 +47,8 @@ def test_a_saved_process_is_one_version_on_with_nothing_left_to_save():
 def test_a_change_brings_a_payload_or_does_not():
     process = a_process(a_step("pay"), a_step("wait"))
 
-    def brings(change: str, *details: object) -> bool:
-        getattr(process, change)("wait", *details, now=START)
+    def brings(change: str, *details: object, **said: int) -> bool:
+        getattr(process, change)("wait", *details, now=START, **said)
         brought = process.has_changed and process.brings_payload
         process.saved()
         return brought
@@ -58,12 +58,22 @@ def test_a_change_brings_a_payload_or_does_not():
     assert not brings("start_step")
     assert brings("resume_step", {"comes": "early"})
     assert not brings("suspend_step"), "what it takes was brought before"
-    assert not brings("resume_step")
-    assert not brings("suspend_step")
-    assert brings("resume_step", "an answer")
+    assert not brings("resume_step", resumption=2)
+    assert not brings("suspend_step", resumption=1)
+    assert not brings("suspend_step", resumption=2)
+    assert brings("resume_step", "an answer", resumption=3)
     assert brings("complete_step", "an output")
     process.complete_step("pay", now=START)
     assert not process.brings_payload
+
+
+def test_changes_saved_at_once_bring_what_any_of_them_brings():
+    process = a_stored_process(a_step("pay"), a_step("send"))
+
+    process.complete_step("pay", "an output", now=START)
+    process.complete_step("send", now=START)
+
+    assert process.brings_payload
 
 
 def test_a_copy_is_equal():

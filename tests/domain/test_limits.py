@@ -61,6 +61,16 @@ def test_control_characters_of_the_second_kind_are_not_printable_either(text):
         limits.check_aggregate_id("aggregate_id", text)
 
 
+def test_an_aggregate_id_that_is_refused_is_shown():
+    with is_refused_input("aggregate_id", "' ref-1'", "without space at either end"):
+        limits.check_aggregate_id("aggregate_id", " ref-1")
+
+
+def test_a_text_that_is_no_valid_unicode_is_refused():
+    with is_refused_input("error", r"'\ud800'", "control characters, in valid Unicode"):
+        limits.check_text("error", "\ud800", 99)
+
+
 def test_a_text_is_taken_up_to_its_limit():
     assert limits.check_text("reason", "x" * 10, 10) == "x" * 10
     with is_refused_input("reason", "x" * 11, "at most 10 characters"):

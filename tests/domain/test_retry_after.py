@@ -26,7 +26,7 @@ def a_started_process(*, retries_permitted: int = 1, timeout_ms: int | None = No
 def a_process_in_backoff(**asked: int) -> Process:
     """A process whose first attempt at ``pay`` failed and is tried again after five seconds."""
     process = a_started_process(**asked)
-    process.fail_step("pay", "no route", now=START, retry_after_ms=5_000, actor="worker")
+    process.fail_step("pay", "no route", now=START, retry_after_ms=5_000, actor="worker", attempt=1)
     process.saved()
     return process
 
@@ -75,7 +75,7 @@ def test_without_a_delay_the_next_attempt_begins_in_the_same_change():
     process = a_started_process(timeout_ms=1_000)
     later = START + SECOND / 2
 
-    process.fail_step("pay", "no route", now=later, retry_after_ms=0)
+    process.fail_step("pay", "no route", now=later, retry_after_ms=0, attempt=1)
 
     step = process.step("pay")
     assert (step.state, step.attempt, step.due_at) == (StepState.IN_PROGRESS, 2, later + SECOND)
@@ -86,7 +86,7 @@ def test_without_a_delay_the_next_attempt_begins_in_the_same_change():
 def test_with_no_retry_left_the_step_fails_for_good(retry_after_ms):
     process = a_started_process(retries_permitted=0)
 
-    process.fail_step("pay", "no route", now=START, retry_after_ms=retry_after_ms)
+    process.fail_step("pay", "no route", now=START, retry_after_ms=retry_after_ms, attempt=1)
 
     assert (process.step("pay").state, process.step("pay").error) == (StepState.FAILED, "no route")
     assert (process.state, process.reason) == (ProcessState.FAILED, "step_failed")
@@ -96,10 +96,10 @@ def test_with_no_retry_left_the_step_fails_for_good(retry_after_ms):
 def test_the_permitted_retries_count_timeouts_and_reported_failures_alike():
     process = a_started_process(retries_permitted=2, timeout_ms=1_000)
     process.time_out(process.trackers(), now=START + SECOND)
-    process.fail_step("pay", "no", now=START + SECOND, retry_after_ms=0)
+    process.fail_step("pay", "no", now=START + SECOND, retry_after_ms=0, attempt=2)
     assert process.step("pay").attempt == 3
 
-    process.fail_step("pay", "no", now=START + SECOND, retry_after_ms=0)
+    process.fail_step("pay", "no", now=START + SECOND, retry_after_ms=0, attempt=3)
 
     assert process.has_failed()
     assert process.step("pay").attempt == 3
@@ -125,14 +125,19 @@ def test_a_failure_for_good_ends_a_backoff():
     assert process.wake_up_at is None
 
 
-@pytest.mark.parametrize("attempt", [None, 1])
-def test_repeating_a_failure_during_its_backoff_is_a_no_op(attempt):
+def test_repeating_a_failure_during_its_backoff_is_a_no_op():
     process = a_process_in_backoff()
 
     with nothing_changes(process):
-        process.fail_step(
-            "pay", "again", now=START + SECOND, retry_after_ms=60_000, attempt=attempt
-        )
+        process.fail_step("pay", "again", now=START + SECOND, retry_after_ms=60_000, attempt=1)
+
+
+@pytest.mark.parametrize("retry_after_ms", [0, 60_000])
+def test_what_is_to_be_tried_again_has_to_be_named(retry_after_ms):
+    process = a_started_process()
+
+    with is_refused_input("attempt", "nothing", "allowed with retry_after_ms is the number"):
+        process.fail_step("pay", "no", now=START, retry_after_ms=retry_after_ms)
 
 
 @pytest.mark.parametrize("retry_after_ms", [None, 0, 60_000])
@@ -150,7 +155,7 @@ def test_repeating_a_failure_that_names_its_attempt_leaves_the_next_one_alone(re
 def test_a_step_that_was_never_started_may_fail_and_be_tried_again():
     process = a_stored_process(a_step("pay", retries_permitted=1))
 
-    process.fail_step("pay", "no route", now=START, retry_after_ms=5_000)
+    process.fail_step("pay", "no route", now=START, retry_after_ms=5_000, attempt=1)
     assert (process.step("pay").attempt, process.state) == (1, ProcessState.IN_PROGRESS)
     process.time_out(process.trackers(), now=START + 5 * SECOND)
 
@@ -237,12 +242,12 @@ def test_a_backoff_is_nothing_to_a_year(retry_after_ms):
         nothing_changes(process),
         is_refused_input("retry_after_ms", repr(retry_after_ms), "a whole number from 0 to"),
     ):
-        process.fail_step("pay", "no", now=START, retry_after_ms=retry_after_ms)
+        process.fail_step("pay", "no", now=START, retry_after_ms=retry_after_ms, attempt=1)
 
 
 def test_a_backoff_may_last_a_year():
     process = a_started_process()
 
-    process.fail_step("pay", "no", now=START, retry_after_ms=366 * 24 * 3_600_000)
+    process.fail_step("pay", "no", now=START, retry_after_ms=366 * 24 * 3_600_000, attempt=1)
 
     assert process.step("pay").due_at == START + timedelta(days=366)

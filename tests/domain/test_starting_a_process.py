@@ -116,6 +116,34 @@ def test_a_process_needs_at_least_one_step():
         )
 
 
+def test_steps_are_a_list():
+    with is_refused_input("steps", "7", "a list of ProcessStep"):
+        Process.start(
+            process_id="p",
+            tenant_id="t",
+            process_type="Order",
+            aggregate_type="Order",
+            aggregate_id="1",
+            steps=7,
+            now=START,
+        )
+
+
+def test_no_step_begins_by_itself_unless_that_is_asked_for():
+    process = Process.start(
+        process_id="p",
+        tenant_id="t",
+        process_type="Order",
+        aggregate_type="Order",
+        aggregate_id="1",
+        steps=[a_step("pay")],
+        now=START,
+    )
+
+    assert process.step("pay").state is StepState.PENDING
+    assert [event.type for event in process.events] == ["ProcessStarted"]
+
+
 def test_a_process_has_at_most_a_thousand_steps():
     steps = [a_step(f"step-{n}") for n in range(1_001)]
 

@@ -38,9 +38,9 @@ def a_suspended_process(
     """A process whose step ``approve`` waits, after so many resumptions."""
     process = a_started_process(*more, **asked)
     for n in range(1, resumptions + 1):
-        process.suspend_step("approve", now=START)
-        process.resume_step("approve", f"answer {n}", now=START)
-    process.suspend_step("approve", now=START, timeout_ms=wait_ms)
+        process.suspend_step("approve", now=START, resumption=n - 1)
+        process.resume_step("approve", f"answer {n}", now=START, resumption=n)
+    process.suspend_step("approve", now=START, timeout_ms=wait_ms, resumption=resumptions)
     process.saved()
     return process
 
@@ -213,7 +213,7 @@ def test_a_resumed_step_goes_on_in_the_same_attempt_with_the_data(data):
 def test_a_step_may_be_suspended_and_resumed_over_and_over():
     process = a_suspended_process(resumptions=3)
 
-    process.resume_step("approve", "answer 4", now=START)
+    process.resume_step("approve", "answer 4", now=START, resumption=4)
 
     step = process.step("approve")
     assert (step.resumption, step.resume_data) == (4, "answer 4")
@@ -285,10 +285,10 @@ def test_a_resumption_that_is_named_counts_once_however_often_it_comes():
     with nothing_changes(process):
         process.resume_step("approve", "again", now=START, resumption=1)
 
-    process.suspend_step("approve", now=START)
+    process.suspend_step("approve", now=START, resumption=1)
     process.saved()
     with nothing_changes(process):
-        process.resume_step("approve", "again", now=START, resumption=1)
+        process.resume_step("approve", "again", now=START)
     assert process.step("approve").is_suspended
 
 
@@ -375,9 +375,8 @@ def test_an_early_resumption_comes_once_and_its_first_data_stay():
     process.resume_step("approve", "first", now=START)
     process.saved()
 
-    for resumption in (None, 1):
-        with nothing_changes(process):
-            process.resume_step("approve", "again", now=START, resumption=resumption)
+    with nothing_changes(process):
+        process.resume_step("approve", "again", now=START, resumption=1)
 
 
 def test_an_early_resumption_is_taken_by_the_next_attempt_after_a_timeout():
@@ -393,7 +392,7 @@ def test_an_early_resumption_is_taken_by_the_next_attempt_after_a_timeout():
 
 def test_a_resumption_between_attempts_is_taken_by_the_next_one():
     process = a_started_process(retries_permitted=1)
-    process.fail_step("approve", "no route", now=START, retry_after_ms=5_000)
+    process.fail_step("approve", "no route", now=START, retry_after_ms=5_000, attempt=1)
     process.resume_step("approve", "early", now=START + SECOND)
     assert process.step("approve").waits_for_retry, "it does not end the backoff"
 
@@ -419,8 +418,8 @@ def test_a_resumption_for_a_wait_that_ran_out_is_taken_by_the_next_suspension():
 
 def test_a_resumption_before_the_second_suspension_leaves_the_first_alone():
     process = a_suspended_process(resumptions=1)
-    process.resume_step("approve", "answer 2", now=START)
-    process.resume_step("approve", "answer 3", now=START)
+    process.resume_step("approve", "answer 2", now=START, resumption=2)
+    process.resume_step("approve", "answer 3", now=START, resumption=3)
     assert (process.step("approve").resumption, process.step("approve").resumed_early) == (2, True)
 
     process.suspend_step("approve", now=START, resumption=2)
@@ -472,7 +471,7 @@ def test_an_attempt_that_fails_after_it_was_resumed_is_followed_by_one_that_is_r
     process = a_suspended_process(retries_permitted=1)
     process.resume_step("approve", "yes", now=START)
 
-    process.fail_step("approve", "no route", now=START, retry_after_ms=0)
+    process.fail_step("approve", "no route", now=START, retry_after_ms=0, attempt=1)
 
     step = process.step("approve")
     assert (step.attempt, step.resumption, step.resume_data) == (2, 1, "yes")
@@ -504,7 +503,7 @@ def test_a_suspended_step_may_fail_for_good():
 def test_a_suspended_step_may_fail_and_be_tried_again(retry_after_ms):
     process = a_suspended_process(wait_ms=60_000, retries_permitted=1)
 
-    process.fail_step("approve", "lost", now=START, retry_after_ms=retry_after_ms)
+    process.fail_step("approve", "lost", now=START, retry_after_ms=retry_after_ms, attempt=1)
     late = START + 5 * SECOND
     process.time_out(process.due_trackers(late), now=late)
 
@@ -550,7 +549,7 @@ def test_the_processs_own_deadline_runs_on_while_a_step_waits():
 
 def test_a_suspension_of_a_step_that_waits_for_its_retry_is_ignored():
     process = a_started_process(retries_permitted=1)
-    process.fail_step("approve", "no route", now=START, retry_after_ms=5_000)
+    process.fail_step("approve", "no route", now=START, retry_after_ms=5_000, attempt=1)
     process.saved()
 
     with nothing_changes(process):

@@ -41,5 +41,6 @@ def is_refused_input(
     assert refused.value.field == field
     assert given in refused.value.given
     assert allowed in refused.value.allowed
+    assert refused.value.allowed.startswith("allowed ")
     for part in (field, refused.value.given, refused.value.allowed):
         assert part in str(refused.value)

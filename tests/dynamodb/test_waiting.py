@@ -24,10 +24,10 @@ def test_what_a_waiting_step_does_not_have_is_left_out() -> None:
     assert the_step(process) == {**usual, "s": {"S": "w"}}
     process.resume_step("approve", now=START)
     assert the_step(process) == {**usual, "s": {"S": "i"}, "u": {"N": "1"}}
-    process.resume_step("approve", {}, now=START)
+    process.resume_step("approve", {}, now=START, resumption=2)
     early = {"u": {"N": "1"}, "g": {"S": "{}"}, "k": {"N": "1"}}
     assert the_step(process) == {**usual, "s": {"S": "i"}, **early}
-    process.fail_step("approve", "no", now=START, retry_after_ms=5_000)
+    process.fail_step("approve", "no", now=START, retry_after_ms=5_000, attempt=1)
     backoff = {"s": {"S": "r"}, "d": {"N": "5000"}, "x": {"S": "no"}}
     assert the_step(process) == {**usual, **early, **backoff}
 
@@ -104,7 +104,7 @@ def test_a_full_process_goes_on_while_it_keeps_an_early_resumption(
     service.heartbeat(process, "approve", actor="a" * 256)
     clock.advance(seconds=1)
     assert checker.check_for_timed_out_steps().failures == []  # moves the wake-up
-    service.fail_step(process, "approve", "e" * 4_000, retry_after_ms=1_000)
+    service.fail_step(process, "approve", "e" * 4_000, retry_after_ms=1_000, attempt=1)
     clock.advance(seconds=1)
     assert checker.check_for_timed_out_steps().retried == 1
 

@@ -56,14 +56,14 @@ def journey() -> list[dict[str, Any]]:
     service.cancel_process(called_off, actor="anna", reason="withdrawn")
     waiting = start("ref-4", ProcessStep(name="create", timeout_ms=1000, retries_permitted=2))
     service.start_step(waiting, "create", actor="worker")
-    service.fail_step(waiting, "create", "closed", retry_after_ms=60_000, actor="worker")
+    service.fail_step(waiting, "create", "closed", retry_after_ms=60_000, actor="worker", attempt=1)
     clock.advance(seconds=60)
     checker.check_for_timed_out_steps()
-    service.fail_step(waiting, "create", "no route", retry_after_ms=0, actor="worker")
+    service.fail_step(waiting, "create", "no route", retry_after_ms=0, actor="worker", attempt=2)
     service.suspend_step(waiting, "create", timeout_ms=60_000, actor="worker", reason="ask")
     service.resume_step(waiting, "create", {}, actor="anna", reason="answered")
-    service.resume_step(waiting, "create", None, actor="ben")
-    service.suspend_step(waiting, "create", timeout_ms=60_000, actor="worker")
+    service.resume_step(waiting, "create", None, resumption=2, actor="ben")
+    service.suspend_step(waiting, "create", timeout_ms=60_000, resumption=1, actor="worker")
     return told
 
 
@@ -213,7 +213,7 @@ def test_an_attempt_that_takes_a_resumption_is_told_so() -> None:
         auto_start_steps=True,
     )
     service.resume_step(process, "create", False)
-    service.fail_step(process, "create", "no route", retry_after_ms=0)
+    service.fail_step(process, "create", "no route", retry_after_ms=0, attempt=1)
 
     started = told[-1]
     assert (started["type"], started["attempt"]) == ("StepStarted", 2)

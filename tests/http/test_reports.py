@@ -51,7 +51,9 @@ def test_a_step_fails_waits_and_is_resumed(client: Client, clock: ManualClock) -
     step = f"{process}/steps/pay"
     client.post(f"{step}/start")
 
-    failed = client.post(f"{step}/fail", {"error": "closed", "retry_after_ms": 60_000})
+    failed = client.post(
+        f"{step}/fail", {"error": "closed", "retry_after_ms": 60_000, "attempt": 1}
+    )
     waiting = failed.json["steps"][0]
     assert (failed.json["state"], waiting["state"]) == ("in_progress", "waiting")
     assert (waiting["waits_for"], waiting["error"]) == ("retry", "closed")

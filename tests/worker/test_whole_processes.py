@@ -266,9 +266,9 @@ def test_a_function_may_suspend_more_than_once():
 
     with LocalTracker(worker) as local:
         process = started(local, a_step("approve"))
-        for answer in ("first", "second"):
+        for n, answer in enumerate(("first", "second"), start=1):
             local.run()
-            local.service.resume_step(process, "approve", answer)
+            local.service.resume_step(process, "approve", answer, resumption=n)
         local.run()
 
         assert runs == [(0, None), (1, "first"), (2, "second")]
@@ -353,7 +353,7 @@ def over_by_completing(local: LocalTracker, process: Process) -> None:
 
 
 def over_by_a_later_attempt(local: LocalTracker, process: Process) -> None:
-    local.service.fail_step(process, "create_case", "by hand", retry_after_ms=0)
+    local.service.fail_step(process, "create_case", "by hand", retry_after_ms=0, attempt=1)
 
 
 def over_by_a_suspension(local: LocalTracker, process: Process) -> None:
@@ -361,7 +361,7 @@ def over_by_a_suspension(local: LocalTracker, process: Process) -> None:
 
 
 def over_by_a_retry_to_come(local: LocalTracker, process: Process) -> None:
-    local.service.fail_step(process, "create_case", "by hand", retry_after_ms=60_000)
+    local.service.fail_step(process, "create_case", "by hand", retry_after_ms=60_000, attempt=1)
 
 
 @pytest.mark.parametrize(

@@ -177,10 +177,10 @@ class ProcessService:
 
         With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
         retries are permitted: by itself and at once where it is 0, else with the first sweep after
-        it is due. Without it the step has failed for good.
+        it is due; ``attempt`` is needed then. Without it the step has failed for good.
         """
         loaded = self._load(process)
-        if attempt is None:
+        if attempt is None and retry_after_ms is None:
             attempt = loaded.step(step_name).current_attempt
         return self._change(
             process,
@@ -204,19 +204,19 @@ class ProcessService:
         *,
         timeout_ms: int | None = None,
         attempt: int | None = None,
-        resumption: int | None = None,
+        resumption: int = 0,
         expected_version: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
         """Lets a started step wait until it is resumed, at most ``timeout_ms`` (1 to a year).
 
-        ``resumption`` says which resumption the work began with that suspends now, 0 for none.
+        ``resumption`` says which resumption the work began with that suspends now, none unless
+        given.
         """
         loaded = self._load(process)
         step = loaded.step(step_name)
         attempt = step.current_attempt if attempt is None else attempt
-        resumption = step.resumption if resumption is None else resumption
         return self._change(
             process,
             loaded,
@@ -238,21 +238,18 @@ class ProcessService:
         step_name: str,
         data: JsonValue = None,
         *,
-        resumption: int | None = None,
+        resumption: int = 1,
         expected_version: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
         """Lets a suspended step go on, with JSON of at most 32 KB; kept where it comes early.
 
-        ``resumption`` says which one it is, the first being 1, and makes a repeat harmless.
+        ``resumption`` says which one it is, the first unless given, so that a repeat is harmless.
         """
-        loaded = self._load(process)
-        if resumption is None:
-            resumption = loaded.step(step_name).next_resumption
         return self._change(
             process,
-            loaded,
+            self._load(process),
             lambda current, now: current.resume_step(
                 step_name, data, now=now, resumption=resumption, actor=actor, reason=reason
             ),

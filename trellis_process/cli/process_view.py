@@ -98,15 +98,27 @@ def _bar(step: ProcessStep, process: Process, now: datetime, size: int) -> Text:
 
 
 def _said(step: ProcessStep, now: datetime) -> Text:
-    if step.error is not None:
+    if step.error is not None and not step.waits_for_retry:
         return Text(step.error, "red")
-    if step.due_at is not None:
-        left = (step.due_at - now).total_seconds()
-        return Text(
-            f"due in {span(left)}" if left >= 0 else f"overdue for {span(-left)}",
-            "" if left >= 0 else "yellow",
-        )
+    if step.is_open and (step.due_at is not None or step.is_suspended):
+        return _waits(step, now)
     return Text("" if step.output is None else json.dumps(step.output), "dim")
+
+
+def _waits(step: ProcessStep, now: datetime) -> Text:
+    """Until when something under way, or waiting, has time."""
+    if step.due_at is None:
+        return Text("suspended")
+    left = (step.due_at - now).total_seconds()
+    if left < 0:
+        said = Text(f"overdue for {span(-left)}", "yellow")
+    elif step.is_suspended:
+        said = Text(f"suspended, for {span(left)} at most")
+    else:
+        said = Text(f"{'tried again' if step.waits_for_retry else 'due'} in {span(left)}")
+    if step.waits_for_retry:
+        said.append(f", after: {step.error}", "red")
+    return said
 
 
 def _table(*columns: str) -> Table:

@@ -176,13 +176,34 @@ def fail(asked: Asked, process_id: str, step: str, **said: Any) -> None:
 @click.argument("step")
 @_reason
 def retry(asked: Asked, process_id: str, step: str, reason: str | None) -> None:
-    """Begin a failed step anew, which opens its process again."""
+    """Begin a failed step anew, which opens its process again; or one that waits for it, now."""
     process = asked.client.get_process(asked.tenant_id, process_id)
     failed = process.step(step)
-    if failed.state is not StepState.FAILED:
+    if failed.state is not StepState.FAILED and not failed.waits_for_retry:
         raise Conflict(f"step {step!r} is {failed.state}; only a failed step is retried")
     # The attempt is named, so that two people who retry at once begin one.
     asked.answer(asked.client.start_step(process, step, attempt=failed.attempt + 1, reason=reason))
+
+
+@on_processes
+@click.argument("process_id")
+@click.argument("step")
+@click.option("--data", callback=_json, help="What it goes on with, as JSON.")
+@click.option("--resumption", type=click.IntRange(1), help="Which one it is; the next unless said.")
+@_reason
+def resume(asked: Asked, process_id: str, step: str, resumption: int | None, **said: Any) -> None:
+    """Let a suspended step go on."""
+    process = asked.client.get_process(asked.tenant_id, process_id)
+    suspended = process.step(step)
+    if resumption is None:
+        if not suspended.is_suspended:
+            raise Conflict(
+                f"step {step!r} is {suspended.state}, not suspended; to resume it before it is, "
+                "say --resumption"
+            )
+        # Named, so that two people who resume at once resume it once.
+        resumption = suspended.next_resumption
+    asked.answer(asked.client.resume_step(process, step, resumption=resumption, **said))
 
 
 @on_processes
@@ -193,4 +214,4 @@ def cancel(asked: Asked, process_id: str, reason: str | None) -> None:
     asked.answer(asked.client.cancel_process(asked.key(process_id), reason=reason))
 
 
-COMMANDS = (start, list_, show, complete, fail, retry, cancel)
+COMMANDS = (start, list_, show, complete, fail, retry, resume, cancel)

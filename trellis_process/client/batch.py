@@ -20,6 +20,7 @@ from trellis_process.domain.limits import (
     JsonValue,
     check_json,
     check_name,
+    check_retry_after_ms,
     check_timeout_ms,
     check_whole_number,
 )
@@ -159,7 +160,7 @@ class FailStep(_Report):
         return {
             "attempt": self.attempt,
             "error": requests.readable_error(self.error),
-            "retry_after_ms": requests.delay_ms(self.retry_after_ms),
+            "retry_after_ms": check_retry_after_ms(self.retry_after_ms, self.attempt),
         }
 
 
@@ -168,7 +169,7 @@ class SuspendStep(_Report):
     """As ``suspend_step``."""
 
     timeout_ms: int | None = field(default=None, kw_only=True)
-    resumption: int | None = field(default=None, kw_only=True)
+    resumption: int = field(default=0, kw_only=True)
 
     def _report(self) -> dict[str, Any]:
         return {
@@ -183,7 +184,7 @@ class ResumeStep(_OnStep):
     """As ``resume_step``."""
 
     data: JsonValue = None
-    resumption: int | None = field(default=None, kw_only=True)
+    resumption: int = field(default=1, kw_only=True)
 
     def _report(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,6 @@ from trellis_process.domain.limits import (
     MAX_OUTPUT_BYTES,
     MAX_REASON_CHARACTERS,
     MAX_RESUMPTIONS,
-    MAX_TIMEOUT_MS,
     JsonValue,
     check_json,
     check_name,
@@ -92,17 +91,8 @@ def report_body(
     )
 
 
-def delay_ms(retry_after_ms: int | None) -> int | None:
-    """In how many milliseconds to try again, if at all."""
-    if retry_after_ms is None:
-        return None
-    return check_whole_number("retry_after_ms", retry_after_ms, 0, MAX_TIMEOUT_MS)
-
-
-def resumption(number: int | None, *, least: int) -> int | None:
-    """Which resumption of a step is meant, if it is said."""
-    if number is None:
-        return None
+def resumption(number: int, *, least: int) -> int:
+    """Which resumption of a step is meant."""
     return check_whole_number("resumption", number, least, MAX_RESUMPTIONS)
 
 

@@ -23,6 +23,7 @@ from trellis_process.domain.limits import (
     check_aggregate_id,
     check_json,
     check_name,
+    check_retry_after_ms,
     check_timeout_ms,
 )
 from trellis_process.domain.process import Process, ProcessKey
@@ -182,7 +183,8 @@ class TrellisClient:
         """Ends a step without success, and with it the process; or, if asked, tries it again.
 
         With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
-        retries are permitted; with none left, and without it, the step has failed for good.
+        retries are permitted; with none left, and without it, the step has failed for good. What
+        is to be tried again has to be named by its ``attempt``.
 
         An ``error`` of more than 4,096 characters is cut, and what no error may hold is written
         out, so that a service that fails can always say so.
@@ -191,7 +193,7 @@ class TrellisClient:
             attempt=attempt,
             reason=reason,
             error=requests.readable_error(error),
-            retry_after_ms=requests.delay_ms(retry_after_ms),
+            retry_after_ms=check_retry_after_ms(retry_after_ms, attempt),
         )
         return self._report(process, step_name, "fail", body, expected_version)
 
@@ -202,13 +204,14 @@ class TrellisClient:
         *,
         timeout_ms: int | None = None,
         attempt: int | None = None,
-        resumption: int | None = None,
+        resumption: int = 0,
         expected_version: int | None = None,
         reason: str | None = None,
     ) -> Process:
         """Lets a started step wait until it is resumed, at most ``timeout_ms`` (1 to a year).
 
-        ``resumption`` says which resumption the work began with that suspends now, 0 for none.
+        ``resumption`` says which resumption the work began with that suspends now, none unless
+        given.
         """
         body = requests.report_body(
             attempt=attempt,
@@ -224,13 +227,13 @@ class TrellisClient:
         step_name: str,
         data: JsonValue = None,
         *,
-        resumption: int | None = None,
+        resumption: int = 1,
         expected_version: int | None = None,
         reason: str | None = None,
     ) -> Process:
         """Lets a suspended step go on, with JSON of at most 32 KB; kept where it comes early.
 
-        ``resumption`` says which one it is, the first being 1, and makes a repeat harmless.
+        ``resumption`` says which one it is, the first unless given, so that a repeat is harmless.
         """
         body = requests.report_body(
             reason=reason,

@@ -4,9 +4,15 @@ Begin at ``command.py``. ``run(read_command(value), service, actor=…)`` is wha
 queue, an event of the bus and an entry of a batch over HTTP all come to.
 """
 
-from trellis_process.commands.command import COMMANDS, Command, read_command
-from trellis_process.commands.message import Message, read_message
-from trellis_process.commands.running import is_overtaken, run
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trellis_process.commands.command import COMMANDS, Command, read_command
+    from trellis_process.commands.message import Message, read_message
+    from trellis_process.commands.running import is_overtaken, run
 
 __all__ = [
     "COMMANDS",
@@ -17,3 +23,20 @@ __all__ = [
     "read_message",
     "run",
 ]
+
+_HOMES = {
+    "COMMANDS": "command",
+    "Command": "command",
+    "Message": "message",
+    "is_overtaken": "running",
+    "read_command": "command",
+    "read_message": "message",
+    "run": "running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is asked for, because the HTTP API needs only bodies until a batch comes."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

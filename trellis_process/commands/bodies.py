@@ -200,7 +200,8 @@ class FailStep(StepReport):
     ) = Field(
         None,
         description="In how many milliseconds, at most a year, the step is to be tried again, as "
-        "long as retries are permitted. Left out, it has failed for good.",
+        "long as retries are permitted; `attempt` is needed then. Left out, it has failed for "
+        "good.",
     )
 
 
@@ -212,12 +213,12 @@ class SuspendStep(StepReport):
         description="How long it waits at most, in milliseconds, at most a year; then the attempt "
         "has timed out. Left out, as long as it takes.",
     )
-    resumption: (
-        Annotated[int, Field(ge=0, le=MAX_RESUMPTIONS), _whole_number(0, MAX_RESUMPTIONS)] | None
-    ) = Field(
-        None,
-        description="The resumption that the work began with that suspends now, 0 for none. Left "
-        "out, the latest.",
+    resumption: Annotated[
+        int, Field(ge=0, le=MAX_RESUMPTIONS), _whole_number(0, MAX_RESUMPTIONS)
+    ] = Field(
+        0,
+        description="The resumption that the work began with that suspends now. Left out, 0: the "
+        "step was not resumed before.",
     )
 
 
@@ -229,12 +230,12 @@ class ResumeStep(CommandBody):
         description="What it goes on with: any JSON of at most "
         f"{MAX_OUTPUT_BYTES} bytes, also none.",
     )
-    resumption: (
-        Annotated[int, Field(ge=1, le=MAX_RESUMPTIONS), _whole_number(1, MAX_RESUMPTIONS)] | None
-    ) = Field(
-        None,
-        description="Which resumption of the step it is, the first being 1. It makes a repeat "
-        "harmless. Left out, the next.",
+    resumption: Annotated[
+        int, Field(ge=1, le=MAX_RESUMPTIONS), _whole_number(1, MAX_RESUMPTIONS)
+    ] = Field(
+        1,
+        description="Which resumption of the step it is, so that a repeat is harmless. Left out, "
+        "1: the first. A step that is suspended again needs the number.",
     )
 
 

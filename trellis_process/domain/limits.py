@@ -85,6 +85,19 @@ def check_timeout_ms(field: str, value: object) -> int | None:
     return check_whole_number(field, value, 1, MAX_TIMEOUT_MS)
 
 
+def check_retry_after_ms(value: object, attempt: int | None) -> int | None:
+    """In how many milliseconds to try again, if at all; what is tried again has to be named.
+
+    Otherwise a repeat of the report could be about the attempt after it.
+    """
+    if value is None:
+        return None
+    if attempt is None:
+        allowed = "allowed with retry_after_ms is the number of the attempt that failed"
+        raise InvalidInput("attempt", Described("nothing"), allowed)
+    return check_whole_number("retry_after_ms", value, 0, MAX_TIMEOUT_MS)
+
+
 def check_time(field: str, value: datetime) -> datetime:
     """A moment in UTC, cut to whole milliseconds, which is what every store keeps."""
     if not isinstance(value, datetime) or value.tzinfo is None:

@@ -13,16 +13,15 @@ from trellis_process.domain.events import ProcessEvent, StepCompleted
 from trellis_process.domain.limits import (
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUT_BYTES,
-    MAX_TIMEOUT_MS,
     JsonValue,
     check_aggregate_id,
     check_json,
     check_metadata,
     check_name,
+    check_retry_after_ms,
     check_text,
     check_time,
     check_timeout_ms,
-    check_whole_number,
 )
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep, steps_by_name
@@ -262,12 +261,12 @@ class Process:
 
         It counts only for the current attempt: from an older one it is ignored. Failing a
         failed step, or an attempt whose retry is to come, again is a no-op, the first error stays.
+        What is to be tried again has to be named, or a repeat could fail the attempt after it.
 
         Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, InvalidInput.
         """
         error = check_text("error", error, MAX_ERROR_CHARACTERS)
-        if retry_after_ms is not None:
-            check_whole_number("retry_after_ms", retry_after_ms, 0, MAX_TIMEOUT_MS)
+        check_retry_after_ms(retry_after_ms, attempt)
         step = self.step(name)
         step.check_attempt(attempt)
         if step.state is StepState.FAILED:
@@ -288,7 +287,7 @@ class Process:
         now: datetime,
         timeout_ms: int | None = None,
         attempt: int | None = None,
-        resumption: int | None = None,
+        resumption: int = 0,
         actor: str | None = None,
         reason: str | None = None,
     ) -> StepTracker | None:
@@ -298,8 +297,9 @@ class Process:
         without a resumption the attempt has timed out; without it the step waits as long as it
         takes. A step that was resumed already, early, goes on at once.
 
-        ``resumption`` says which resumption the work began with that suspends now, 0 for none: of
-        an older one it is ignored, as it is from an older attempt or in a step that waits.
+        ``resumption`` says which resumption the work began with that suspends now, none unless
+        given: of an older one it is ignored, as it is from an older attempt or in a step that
+        waits.
 
         Raises StepNotFound, StepNotStarted, StepFinished, ProcessFinished, AttemptUnknown,
         ResumptionUnknown, InvalidInput.
@@ -311,7 +311,7 @@ class Process:
         self._refuse_if_finished(step, "suspend the step")
         if step.state is StepState.PENDING:
             raise StepNotStarted("suspend the step", name, step.state)
-        is_older = resumption is not None and resumption < step.resumption
+        is_older = resumption < step.resumption
         if step.state is StepState.WAITING or step.is_older(attempt) or is_older:
             return self.tracker(name)
         with Change(self, now, actor, reason) as change:
@@ -325,7 +325,7 @@ class Process:
         data: JsonValue = None,
         *,
         now: datetime,
-        resumption: int | None = None,
+        resumption: int = 1,
         actor: str | None = None,
         reason: str | None = None,
     ) -> StepTracker | None:
@@ -333,7 +333,7 @@ class Process:
 
         It goes on in the same attempt, whose time counts from now. Where the step is not suspended
         yet, or between attempts, the resumption is kept, and taken by the next suspension or
-        attempt. ``resumption`` says which one it is, the first being 1, and makes a repeat
+        attempt. ``resumption`` says which one it is, the first unless given, so that a repeat is
         harmless: one that has come already changes nothing, and its first data stay.
 
         Raises StepNotFound, StepNotStarted, StepFinished, ProcessFinished, ResumptionUnknown,
@@ -342,13 +342,11 @@ class Process:
         data = check_json("data", data, MAX_OUTPUT_BYTES)
         step = self.step(name)
         step.check_resumption(resumption, least=1, latest=step.next_resumption)
-        if resumption is not None and resumption <= step.resumption + step.resumed_early:
+        if resumption <= step.resumption + step.resumed_early:
             return self.tracker(name)
         self._refuse_if_finished(step, "resume the step")
         if not step.attempt:
             raise StepNotStarted("resume the step", name, step.state)
-        if step.resumed_early:
-            return self.tracker(name)
         with Change(self, now, actor, reason) as change:
             change.bring(data)
             step = change.put(step.keeping(data, change.actor))

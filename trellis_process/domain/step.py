@@ -139,10 +139,8 @@ class ProcessStep:
         """The resumption that a report is about unless it says so; an early one stays the next."""
         return self.resumption + 1
 
-    def check_resumption(self, resumption: int | None, *, least: int, latest: int) -> None:
+    def check_resumption(self, resumption: int, *, least: int, latest: int) -> None:
         """Raises ResumptionUnknown where one is named that comes after the latest possible."""
-        if resumption is None:
-            return
         check_whole_number("resumption", resumption, least, MAX_RESUMPTIONS)
         if resumption > latest:
             raise ResumptionUnknown(self.name, resumption, self.resumption)

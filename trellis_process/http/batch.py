@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body as InBody
-from pydantic import Field, SkipValidation
+from pydantic import Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
 
 from trellis_process.application.process_service import ProcessService
-from trellis_process.commands import Command, read_command, run
 from trellis_process.commands.bodies import Body, checked
 from trellis_process.domain.limits import JsonValue
 from trellis_process.errors import Described, InvalidInput
@@ -21,6 +21,11 @@ from trellis_process.http.problems import code_of, problem_of
 from trellis_process.http.refusals import NotTried
 from trellis_process.http.router import Router
 from trellis_process.representation import process_as_json
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+    from trellis_process.commands import Command
 
 logger = logging.getLogger(__name__)
 
@@ -34,23 +39,33 @@ def _check_commands(field: str, value: object) -> object:
     return value
 
 
+class _OneCommand:
+    """Describes what is not validated here as a command."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        # Here, because the models of all commands are loaded for the document and for a batch, and
+        # the start of a function that answers requests need not wait for them.
+        from trellis_process.commands import Command
+
+        told_apart = TypeAdapter[Any](Annotated[Command, Field(discriminator="command")])
+        return handler(told_apart.core_schema)
+
+
 class Batch(Body):
     """Commands of one tenant, run in their order, each for itself."""
 
     # Each is read when its turn comes, so that one that is refused does not stop the others.
     commands: Annotated[
-        list[SkipValidation[Annotated[Command, Field(discriminator="command")]]],
+        list[Annotated[JsonValue, _OneCommand]],
         Field(min_length=1, max_length=MAX_COMMANDS),
         checked(_check_commands),
     ] = Field(
         description=f"1 to {MAX_COMMANDS} commands, as they are sent to the queue. Their "
         "`tenant_id` may be left out; it is the path's."
     )
-
-    @property
-    def values(self) -> list[JsonValue]:
-        """The commands as they came, not read yet."""
-        return cast(list[JsonValue], self.commands)
 
 
 def add_batch_route(router: Router, service: ProcessService) -> None:
@@ -64,7 +79,7 @@ def add_batch_route(router: Router, service: ProcessService) -> None:
     )
     def run_batch(tenant_id: TenantId, body: Annotated[Batch, InBody()]) -> Response[str]:
         results = run_commands(
-            service, tenant_id, body.values, actor=router.asked.actor, has_time=router.has_time
+            service, tenant_id, body.commands, actor=router.asked.actor, has_time=router.has_time
         )
         return Response(200, JSON, '{"results":[' + ",".join(results) + "]}")
 
@@ -98,6 +113,8 @@ def run_commands(
 def _result(
     service: ProcessService, tenant_id: str, value: JsonValue, actor: str | None
 ) -> dict[str, Any]:
+    from trellis_process.commands import run  # with the first batch; see _OneCommand
+
     about: dict[str, str] = {"tenant_id": tenant_id}
     operation = None
     try:
@@ -122,6 +139,8 @@ def _result(
 
 
 def _read(tenant_id: str, value: JsonValue) -> Command:
+    from trellis_process.commands import read_command
+
     command = read_command({"tenant_id": tenant_id, **value} if isinstance(value, dict) else value)
     if command.tenant_id != tenant_id:
         raise InvalidInput(

@@ -155,12 +155,14 @@ class RoundTripContract(StoreContract):
         later = START + timedelta(seconds=1)
         changes: list[Callable[[], object]] = [
             lambda: process.suspend_step("approve", now=later, timeout_ms=60_000, actor="worker"),
-            lambda: process.fail_step("pay", "no route", now=later, retry_after_ms=30_000),
+            lambda: process.fail_step(
+                "pay", "no route", now=later, retry_after_ms=30_000, attempt=1
+            ),
             lambda: process.resume_step("approve", {"approved": True}, now=later, actor="ann"),
-            lambda: process.resume_step("approve", "early", now=later, actor="ben"),
-            lambda: process.suspend_step("approve", now=later, reason="once more"),
-            lambda: process.suspend_step("approve", now=later),
-            lambda: process.fail_step("approve", "late", now=later, retry_after_ms=1),
+            lambda: process.resume_step("approve", "early", now=later, resumption=2, actor="ben"),
+            lambda: process.suspend_step("approve", now=later, resumption=1, reason="once more"),
+            lambda: process.suspend_step("approve", now=later, resumption=2),
+            lambda: process.fail_step("approve", "late", now=later, retry_after_ms=1, attempt=1),
             lambda: process.time_out(process.trackers(), now=later + timedelta(minutes=1)),
         ]
         for change in changes:

@@ -248,7 +248,7 @@ class StepTrackerRepositoryContract(StoreContract):
             for process_id in ("suspended", "failed")
         )
         suspended.suspend_step("pay", now=START, timeout_ms=2_000)
-        failed.fail_step("pay", "no route", now=START, retry_after_ms=1_000)
+        failed.fail_step("pay", "no route", now=START, retry_after_ms=1_000, attempt=1)
         for process in (suspended, failed):
             saved(processes, process)
         self.settle()
