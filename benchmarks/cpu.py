@@ -52,7 +52,7 @@ def run() -> tuple[Section, str]:
         [
             *findings,
             f"The goal is a ratio of {GOAL:g} at most.",
-            f"A command writes {log['lines']:.0f} lines of {log['bytes']:.0f} bytes to its log, as "
+            f"A command writes {log['lines']:.0f} log line of {log['bytes']:.0f} bytes, as "
             f"CloudWatch counts them; the costs count with {STEP_COMMANDS.log_bytes_a_run}.",
         ],
     )

@@ -112,10 +112,9 @@ def _findings() -> list[str]:
         *found,
         "What code can change are functions and logs. The billed time is assumed, 25 ms; with 10 "
         "ms "
-        f"the first way would be {_dollars(quick.together)}. The stack's parameter `LogLevel` set "
-        "to "
-        "`WARNING` leaves out the functions' own lines, not those of Lambda, of the API and of "
-        "metrics.",
+        f"the first way would be {_dollars(quick.together)}. Each command and each run of the "
+        "publisher is one log line, which carries the metrics; the stack's parameter `LogLevel` "
+        "set to `WARNING` leaves out what that line says besides.",
     ]
 
 

@@ -89,15 +89,14 @@ def arithmetic() -> str:
     publisher = EVENT_PUBLISHER.compute(1, 1, BILLED_MS) * MILLION
     access_log = API_ACCESS_LOG_BYTES / 1024**3 * LOGGED_GB.each
     command_log = (STEP_COMMANDS.logs(1, 0) + access_log) * MILLION
-    run_log, event_log = (EVENT_PUBLISHER.logs(*one) * MILLION for one in ((1, 0), (0, 1)))
+    publisher_log = EVENT_PUBLISHER.logs(1, 1) * MILLION
     how = {
         "channel": f"{each.commands} × ${API_CALL.dollars:.3f}",
         "functions": f"{each.commands} × ${command:.3f} + {each.changes} × ${publisher:.3f}",
         "writes": f"{each.write_units} × ${WRITE_UNIT.dollars:.3f}",
         "reads": f"{each.read_units} × ${READ_UNIT.dollars:.3f}",
         "events": f"{each.events} × ${EVENT.dollars:.3f}",
-        "logs": f"{each.commands} × ${command_log:.3f} + {each.changes} × ${run_log:.3f}"
-        f" + {each.events} × ${event_log:.3f}",
+        "logs": f"{each.commands} × ${command_log:.3f} + {each.changes} × ${publisher_log:.3f}",
     }
     parts = bill(Workload()).parts
     rows = [[part, how[part], dollars(parts[part])] for part in how]

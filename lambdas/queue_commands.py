@@ -9,7 +9,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas import wiring
-from lambdas.logs import function_logger
+from lambdas.logs import function_logger, tell
 from trellis_process.commands import is_overtaken, read_message, run
 from trellis_process.commands.refusals import reason_of
 from trellis_process.errors import Conflict, StoreError, TrellisError
@@ -61,7 +61,7 @@ def _is_dealt_with(record: dict[str, Any]) -> bool:
             outcome = "overtaken"
     except Exception as raised:
         error, outcome = raised, _put_aside(record, raised)
-    _report(operation, outcome, error, about, (time.perf_counter() - began) * 1000)
+    _report(operation, outcome, error, about, round((time.perf_counter() - began) * 1000, 1))
     return outcome != "failed"
 
 
@@ -89,20 +89,18 @@ def _put_aside(record: dict[str, Any], error: Exception) -> str:
 def _report(
     operation: str, outcome: str, error: Exception | None, about: dict[str, Any], latency_ms: float
 ) -> None:
-    """Logs and counts a command: what was asked, how it ended, how long it took. No payload."""
-    facts = {
-        **about,
-        "operation": operation,
-        "outcome": outcome,
-        "code": error.code if isinstance(error, TrellisError) else None,
-        "latency_ms": round(latency_ms, 1),
-    }
+    """Logs and counts a command: what was asked, how it ended, how long it took. No payload.
+
+    The line that carries the metrics says it, or for a failure one of its own, with the trace.
+    """
+    facts = {**about, "code": error.code if isinstance(error, TrellisError) else None}
     if outcome == "failed":
+        facts |= {"operation": operation, "outcome": outcome, "latency_ms": latency_ms}
         # What refuses a command may quote it; what else went wrong does not.
         is_refusal = isinstance(error, TrellisError) and not isinstance(error, StoreError)
         logger.error("failed", extra=facts, exc_info=None if is_refusal else error)
     else:
-        logger.info("command", extra=facts)
+        tell(logger, metrics, "command", facts)
     metrics.add_dimension("operation", operation)
     metrics.add_dimension("outcome", outcome)
     metrics.add_metric("Commands", MetricUnit.Count, 1)

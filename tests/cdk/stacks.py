@@ -58,7 +58,7 @@ def whole(app: App, bundle: Path) -> None:
         alarm_topic=sns.Topic.from_topic_arn(stack, "OnCall", TOPIC),
         event_bus=events.EventBus.from_event_bus_name(stack, "Bus", "company"),
         encryption_key=kms.Key.from_key_arn(stack, "Key", KEY),
-        log_level="WARNING",
+        log_level="DEBUG",
         log_retention_days=365,
         publisher_parallelism=4,
         bundle=bundle,

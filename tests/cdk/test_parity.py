@@ -53,11 +53,11 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
             "AlarmTopicArn": TOPIC,
             "EventBusName": "company",
             "EncryptionKeyArn": KEY,
-            "LogLevel": "WARNING",
+            "LogLevel": "DEBUG",
             "LogRetentionDays": 365,
             "PublisherParallelism": 4,
         },
-        {"HasAlarmTopic", "HasArchive", "HasArchiveKey", "HasEncryptionKey"},
+        {"HasAlarmTopic", "HasArchive", "HasArchiveKey", "HasEncryptionKey", "LogsEverything"},
     ),
 }
 

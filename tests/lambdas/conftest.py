@@ -60,3 +60,15 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]
         if isinstance(handler.formatter, LambdaPowertoolsFormatter):
             monkeypatch.setattr(handler, "stream", written)
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """The lines so far that carry metrics, and what they say besides."""
+    lines: list[dict[str, Any]] = []
+
+    def read() -> list[dict[str, Any]]:
+        lines.extend(json.loads(line) for line in capsys.readouterr().out.splitlines())
+        return lines
+
+    return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from trellis_process.eventbridge import EventPublisher
 from trellis_process.testing.clock import START
 
 from .conftest import Context
+
+Lines = Callable[[], list[dict[str, Any]]]
 
 
 class Bus:
@@ -146,20 +149,49 @@ def test_an_unreadable_record_is_set_aside_and_does_not_hold_up_the_others(
     assert "no state" in set_aside[0]["reason"]
 
 
-def test_log_lines_name_the_process_and_hold_no_payload(
-    bus: Bus,
-    context: Context,
-    logged: Callable[[], list[dict[str, Any]]],
-    capsys: pytest.CaptureFixture[str],
+def test_a_batch_is_one_line_that_names_each_change_and_holds_no_payload(
+    bus: Bus, context: Context, logged: Lines, told: Lines
 ) -> None:
     run(a_journey(), context)
 
+    (line,) = told()
+    assert logged() == []
+    assert (line["level"], line["message"]) == ("INFO", "published")
+    assert line["changes"] == [
+        "tenant-1 A/1 ProcessStarted StepStarted",
+        "tenant-1 A/3 StepCompleted ProcessCompleted",
+    ]
+    assert (line["StreamRecords"], line["StreamRecordsToRetry"]) == ([3.0], [0.0])
+    assert "patient-name" not in json.dumps(line)
+
+
+def test_a_change_that_is_brought_again_is_not_said_to_be_published(
+    bus: Bus, context: Context, told: Lines
+) -> None:
+    bus.refuses = True
+
+    run(a_journey()[:1], context)
+
+    (line,) = told()
+    assert "changes" not in line
+    assert line["StreamRecordsToRetry"] == [1.0]
+
+
+def test_with_more_asked_for_each_event_has_its_line_without_payload(
+    bus: Bus, context: Context, logged: Lines
+) -> None:
+    of_the_function = logging.getLogger(event_publisher.logger.name)
+    level = of_the_function.level
+    of_the_function.setLevel(logging.DEBUG)
+    try:
+        run(a_journey(), context)
+    finally:
+        of_the_function.setLevel(level)
+
     completed = next(line for line in logged() if line["message"] == "StepCompleted")
     assert (completed["tenant_id"], completed["process_id"]) == ("tenant-1", "A")
-    assert completed["step_name"] == "create"
-    metrics = capsys.readouterr().out
-    assert "StreamRecords" in metrics
-    assert "patient-name" not in metrics + json.dumps(logged())
+    assert (completed["step_name"], completed["version"]) == ("create", 3)
+    assert "patient-name" not in json.dumps(logged())
 
 
 def test_without_time_left_everything_is_brought_again(bus: Bus, context: Context) -> None:

@@ -131,7 +131,7 @@ def test_an_answer_may_overtake_the_question_and_all_of_it_come_twice(
 
 
 def test_a_start_that_comes_after_the_end_is_dropped(
-    process_id: str, refused: list[dict[str, Any]], logged: Logged
+    process_id: str, refused: list[dict[str, Any]], told: Logged
 ) -> None:
     left = receive(
         ("m-1", a_report(process_id, "CompleteStep", attempt=1)),
@@ -139,7 +139,7 @@ def test_a_start_that_comes_after_the_end_is_dropped(
     )
 
     assert (left, refused) == ([], [])
-    assert logged()[-1]["outcome"] == "overtaken"
+    assert told()[-1]["outcome"] == "overtaken"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_refused_command_does_not_hold_up_the_others(
 
 
 def test_a_refusal_that_cannot_be_put_aside_is_brought_again(
-    process_id: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    process_id: str, monkeypatch: pytest.MonkeyPatch, logged: Logged, told: Logged
 ) -> None:
     def fail(body: str, attributes: dict[str, str]) -> NoReturn:
         raise OSError("no route to host")
@@ -203,11 +203,11 @@ def test_a_refusal_that_cannot_be_put_aside_is_brought_again(
     wrong = a_report(process_id, "Heartbeat", attempt="secret")
 
     assert receive(("m-1", wrong), ("m-2", a_report(process_id, "StartStep"))) == ["m-1"]
-    *_, why, failed, done = logged()
+    (why, failed), (*_, done) = logged(), told()
     assert "no route to host" in why["message"]
     assert (failed["outcome"], failed["code"]) == ("failed", "invalid_input")
     assert done["outcome"] == "ok"
-    assert "secret" not in json.dumps(logged())
+    assert "secret" not in json.dumps(logged() + told())
 
 
 @pytest.mark.parametrize(
@@ -247,11 +247,11 @@ def test_what_there_is_no_time_for_is_brought_again(process_id: str) -> None:
     assert wiring.process_service().get_process("tenant-1", process_id).version == 1
 
 
-def test_each_line_names_tenant_process_and_step_and_no_payload(
+def test_a_command_is_one_line_that_names_tenant_process_and_step_and_no_payload(
     process_id: str,
     refused: list[dict[str, Any]],
     logged: Logged,
-    capsys: pytest.CaptureFixture[str],
+    told: Logged,
 ) -> None:
     receive(
         ("m-0", START),
@@ -261,22 +261,24 @@ def test_each_line_names_tenant_process_and_step_and_no_payload(
         ("m-4", '{"secret'),
     )
 
-    start, complete, fail, _, _ = logged()
+    start, complete, fail, _, _ = told()
+    assert logged() == []
+    assert (start["level"], start["message"]) == ("INFO", "command")
     assert (start["operation"], start["process_id"]) == ("StartProcess", process_id)
     assert (complete["operation"], complete["outcome"]) == ("CompleteStep", "ok")
     assert "code" not in complete
     assert (fail["outcome"], fail["code"]) == ("refused", "process_finished")
     assert (fail["tenant_id"], fail["process_id"]) == ("tenant-1", process_id)
     assert (fail["step_name"], fail["message_id"]) == ("pay", "m-2")
-    assert "secret" not in json.dumps(logged()) + capsys.readouterr().out
+    assert "secret" not in json.dumps(told())
 
 
 def test_commands_are_counted_by_operation_and_outcome(
-    process_id: str, refused: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+    process_id: str, refused: list[dict[str, Any]], told: Logged
 ) -> None:
     receive(("m-0", START), ("m-1", a_report(process_id, "CompleteStep")), ("m-2", "no"))
 
-    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counted = told()
     assert [(each["operation"], each["outcome"], each["Commands"]) for each in counted] == [
         ("StartProcess", "ok", [1.0]),
         ("CompleteStep", "ok", [1.0]),

@@ -58,34 +58,37 @@ def send(repository: InMemoryProcessRepository, context: Context) -> Send:
     return send
 
 
-def test_each_line_names_tenant_process_and_step(send: Send, logged: Logged) -> None:
+def test_a_request_is_one_line_that_names_tenant_process_and_step(
+    send: Send, told: Logged, logged: Logged
+) -> None:
     process = send("POST", PROCESSES, START)["headers"]["Location"]
     send("POST", f"{process}/steps/pay/start")
 
-    started, reported = logged()
+    started, reported = told()
+    assert logged() == []
     process_id = process.rpartition("/")[2]
+    assert (started["level"], started["message"]) == ("INFO", "answered")
     assert started["operation"] == "start_process"
     assert (started["tenant_id"], started["process_id"]) == ("tenant-1", process_id)
     assert started["status"] == 201
     assert "code" not in started
-    assert started["latency_ms"] >= 0
+    assert started["Latency"][0] >= 0
+    assert started["function_request_id"] == "request"
     assert reported["operation"] == "start_step"
     assert (reported["tenant_id"], reported["process_id"]) == ("tenant-1", process_id)
     assert reported["step_name"] == "pay"
 
 
-def test_what_one_request_was_about_is_not_said_of_the_next(send: Send, logged: Logged) -> None:
+def test_what_one_request_was_about_is_not_said_of_the_next(send: Send, told: Logged) -> None:
     send("POST", f"{PROCESSES}/p/steps/pay/start")
     send("GET", "/nowhere")
 
-    line = logged()[-1]
+    line = told()[-1]
     assert (line["operation"], line["status"], line["code"]) == ("none", 404, "path_not_found")
     assert not {"tenant_id", "process_id", "step_name"} & set(line)
 
 
-def test_no_payload_is_logged_or_counted(
-    send: Send, logged: Logged, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_payload_is_logged_or_counted(send: Send, logged: Logged, told: Logged) -> None:
     process = send("POST", PROCESSES, START)["headers"]["Location"]
     send("POST", PROCESSES, {**START, "aggregate_id": "secret-other"})
     send("POST", PROCESSES, {"secret-field": "secret-value", "steps": "secret-steps"})
@@ -94,12 +97,13 @@ def test_no_payload_is_logged_or_counted(
     send("POST", f"{process}/steps/pay/fail", {"error": "secret-error"})
     send("GET", f"{process}?secret")
 
-    written = json.dumps(logged()) + capsys.readouterr().out
-    assert len(logged()) == 7
-    assert "secret" not in written
+    assert len(told()) == 7
+    assert "secret" not in json.dumps(logged() + told())
 
 
-def test_each_command_of_a_batch_has_its_line_without_payload(send: Send, logged: Logged) -> None:
+def test_each_command_of_a_batch_has_its_line_without_payload(
+    send: Send, logged: Logged, told: Logged
+) -> None:
     process_id = send("POST", PROCESSES, START)["headers"]["Location"].rpartition("/")[2]
     report = {"process_id": process_id, "step_name": "pay"}
     commands = [
@@ -109,12 +113,23 @@ def test_each_command_of_a_batch_has_its_line_without_payload(send: Send, logged
 
     send("POST", "/tenants/tenant-1/batch", {"commands": commands})
 
-    _, complete, fail, whole = logged()
+    complete, fail = logged()
+    _, whole = told()
     assert (complete["command"], complete["step_name"]) == ("CompleteStep", "pay")
     assert (fail["command"], fail["code"]) == ("FailStep", "process_finished")
     assert (fail["tenant_id"], fail["process_id"]) == ("tenant-1", process_id)
     assert (whole["operation"], whole["status"]) == ("run_batch", 200)
-    assert "secret" not in json.dumps(logged())
+    assert "secret" not in json.dumps(logged() + told())
+
+
+def test_a_line_of_a_batch_says_nothing_that_the_whole_log_group_says(
+    send: Send, logged: Logged
+) -> None:
+    send("POST", "/tenants/tenant-1/batch", {"commands": [{}]})
+
+    (line,) = logged()
+    assert line["function_request_id"] == "request"
+    assert not {"function_name", "function_memory_size", "function_arn"} & set(line)
 
 
 def test_a_batch_ends_before_the_functions_time_does(send: Send, context: Context) -> None:
@@ -127,12 +142,12 @@ def test_a_batch_ends_before_the_functions_time_does(send: Send, context: Contex
 
 
 def test_requests_and_their_latency_are_counted_by_operation_and_outcome(
-    send: Send, capsys: pytest.CaptureFixture[str]
+    send: Send, told: Logged
 ) -> None:
     send("POST", PROCESSES, START)
     send("POST", PROCESSES, {})
 
-    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counted = told()
     assert [(each["operation"], each["outcome"], each["Requests"]) for each in counted] == [
         ("start_process", "ok", [1.0]),
         ("start_process", "refused", [1.0]),
@@ -150,7 +165,7 @@ def test_a_store_that_fails_is_logged_with_its_cause(
     repository: InMemoryProcessRepository,
     monkeypatch: pytest.MonkeyPatch,
     logged: Logged,
-    capsys: pytest.CaptureFixture[str],
+    told: Logged,
 ) -> None:
     def fail(process: object) -> NoReturn:
         raise StoreUnavailable("no route to host", may_have_happened=True) from OSError("cable")
@@ -159,10 +174,11 @@ def test_a_store_that_fails_is_logged_with_its_cause(
 
     assert send("POST", PROCESSES, START)["statusCode"] == 503
 
-    line = logged()[-1]
+    (line,), (counted,) = logged(), told()
     assert (line["level"], line["code"]) == ("ERROR", "store_unavailable")
     assert "cable" in line["exception"]
-    assert json.loads(capsys.readouterr().out)["outcome"] == "failed"
+    assert counted["outcome"] == "failed"
+    assert "message" not in counted  # one failure is not found twice
 
 
 def test_a_fault_is_logged_with_its_trace_counted_and_answered_without_it(
@@ -170,7 +186,7 @@ def test_a_fault_is_logged_with_its_trace_counted_and_answered_without_it(
     repository: InMemoryProcessRepository,
     monkeypatch: pytest.MonkeyPatch,
     logged: Logged,
-    capsys: pytest.CaptureFixture[str],
+    told: Logged,
 ) -> None:
     def fail(key: object) -> NoReturn:
         raise KeyError("inside")
@@ -186,7 +202,7 @@ def test_a_fault_is_logged_with_its_trace_counted_and_answered_without_it(
     (line,) = logged()
     assert (line["level"], line["code"], line["process_id"]) == ("ERROR", "internal_error", "p")
     assert "KeyError" in line["exception"]
-    assert json.loads(capsys.readouterr().out)["outcome"] == "failed"
+    assert [each["outcome"] for each in told()] == ["failed"]
 
 
 def test_where_the_service_cannot_be_built_there_is_an_answer_too(
@@ -210,8 +226,14 @@ def test_an_event_that_is_none_gets_an_answer(
     assert step_commands.handler(None, context)["statusCode"] == 404
 
 
-def test_importing_the_function_loads_no_aws_client() -> None:
-    heavy = {"boto3", "botocore.session", "pynamodb", "aws_xray_sdk"}
+def test_importing_the_function_loads_no_aws_client_and_no_models_of_a_batch() -> None:
+    heavy = {
+        "boto3",
+        "botocore.session",
+        "pynamodb",
+        "aws_xray_sdk",
+        "trellis_process.commands.command",  # only a batch needs the models of all commands
+    }
     program = f"import sys, lambdas.step_commands; print({heavy} & set(sys.modules))"
 
     done = subprocess.run(

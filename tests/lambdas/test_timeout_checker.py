@@ -87,7 +87,7 @@ def test_attempts_that_begin_after_their_backoff_are_counted_apart(
         aggregate_id="ref-1",
         steps=[ProcessStep(name="create", retries_permitted=1)],
     )
-    service.fail_step(process, "create", "no route", retry_after_ms=1_000)
+    service.fail_step(process, "create", "no route", retry_after_ms=1_000, attempt=1)
 
     summary = timeout_checker.handler({}, context)
 

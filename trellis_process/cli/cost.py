@@ -136,7 +136,7 @@ def _parts(workload: Workload, each: Bill) -> Table:
         "writes": (usage.write_units, "write units"),
         "reads": (usage.read_units, "read units"),
         "events": (usage.events, "events"),
-        "logs": (usage.commands + usage.events, "commands and events"),
+        "logs": (usage.commands + usage.changes, "commands and changes"),
         "storage": (usage.stored_bytes, f"bytes for {workload.kept_days:g} days"),
     }
     table = _table("", "of each process", "dollars a month", "share")

@@ -71,7 +71,7 @@ def bill(workload: Workload) -> Bill:
             "writes": many * usage.write_units * WRITE_UNIT.each,
             "reads": many * usage.read_units * READ_UNIT.each,
             "events": events * EVENT.each,
-            "logs": logs + EVENT_PUBLISHER.logs(runs, events),
+            "logs": logs + EVENT_PUBLISHER.logs(runs, changes),
             "storage": kept_gb * STORED_GB.each,
         }
     )
@@ -101,10 +101,12 @@ def _commands(workload: Workload, commands: float) -> tuple[float, float, float]
     if workload.channel is Channel.LIBRARY:
         return 0.0, 0.0, 0.0
     if workload.channel is Channel.API:
+        in_batches = commands if workload.together > 1 else 0
+        access_log = calls * API_ACCESS_LOG_BYTES / 1024**3 * LOGGED_GB.each
         return (
             calls * API_CALL.each,
             STEP_COMMANDS.compute(calls, commands, workload.billed_ms),
-            STEP_COMMANDS.logs(calls, 0) + calls * API_ACCESS_LOG_BYTES / 1024**3 * LOGGED_GB.each,
+            STEP_COMMANDS.logs(calls, in_batches) + access_log,
         )
     requests = commands + 2 * calls  # each is sent by itself; a batch is received, and deleted
     return (

@@ -8,8 +8,6 @@ from trellis_process.cost.prices import GB_SECOND, INVOCATION, LOGGED_GB
 
 #: What the billed time of one command, change or sweep is taken to be: only AWS can say it.
 BILLED_MS = 25.0
-#: A run's START, END and REPORT lines, which Lambda writes, with what CloudWatch adds to each line.
-PLATFORM_LOG_BYTES = 420
 API_ACCESS_LOG_BYTES = 400  # a line of API Gateway's for each call
 
 
@@ -18,7 +16,8 @@ class Function:
     """A deployed function, as far as its price goes."""
 
     memory_mb: int
-    #: What a run writes to the log for itself, and for each command or event in it.
+    #: What a run writes to the log for itself, and for each command or change in it: its lines
+    #: with the 26 bytes that CloudWatch adds to each. Lambda's own lines on a run are left out.
     log_bytes_a_run: int
     log_bytes_each: int
 
@@ -29,15 +28,16 @@ class Function:
 
     def logs(self, runs: float, said: float) -> float:
         """Dollars for the log of so many runs that say so many things."""
-        size = runs * (self.log_bytes_a_run + PLATFORM_LOG_BYTES) + said * self.log_bytes_each
+        size = runs * self.log_bytes_a_run + said * self.log_bytes_each
         return size / 1024**3 * LOGGED_GB.each
 
 
 #: Memory as in the template. Log lines as they were measured, an id of 36 characters in each.
-STEP_COMMANDS = Function(memory_mb=512, log_bytes_a_run=940, log_bytes_each=0)
-QUEUE_COMMANDS = Function(memory_mb=512, log_bytes_a_run=0, log_bytes_each=940)
-EVENT_PUBLISHER = Function(memory_mb=256, log_bytes_a_run=310, log_bytes_each=530)
-TIMEOUT_CHECKER = Function(memory_mb=1769, log_bytes_a_run=990, log_bytes_each=0)
+#: A call of the API that brings one command is a run, and says it all in its line.
+STEP_COMMANDS = Function(memory_mb=512, log_bytes_a_run=560, log_bytes_each=450)
+QUEUE_COMMANDS = Function(memory_mb=512, log_bytes_a_run=0, log_bytes_each=610)
+EVENT_PUBLISHER = Function(memory_mb=256, log_bytes_a_run=430, log_bytes_each=65)
+TIMEOUT_CHECKER = Function(memory_mb=1769, log_bytes_a_run=870, log_bytes_each=0)
 
 FUNCTIONS = {
     "StepCommandsFunction": STEP_COMMANDS,
