@@ -37,6 +37,13 @@ PUBLISHER_PARALLELISM = 2  # the template's default of 10 at most
 SWEEPER_DUE = 500  # a second: 16 side by side, 1.2 ms of the one processor and some waiting each
 SWEEP_SECONDS, SWEEP_EVERY = 50, 60  # as the template has it, less the margin of the function
 
+# Of the audit, for 1,000: half again what a core here takes, which was measured to be 150 ms for
+# items, 60 more where they wait, 13 for entries that are read, 58 for entries that are looked up;
+# and the waiting for answers. The rate of reading, 1,000 units a second, holds up the looking up.
+ITEMS_SECONDS, WAITING_SECONDS = 0.29, 0.09
+ENTRIES_SECONDS, LOOKUPS_SECONDS = 0.028, 0.52
+AUDIT_SECONDS = 780  # of each hour's run, less the function's margin and some
+
 SECONDS = 60  # that are played through, drawing an id for each process
 
 
@@ -141,6 +148,22 @@ def lateness_after_an_hour(due_a_second: float, sweepers: int = 1) -> float:
     return 60 * SWEEP_EVERY - waiting[0][0]
 
 
+def audit_runs(processes: int, waiting: int, *, with_lookups: bool = False) -> int:
+    """In how many runs a round of the audit is made, over so many of which so many wait."""
+    share = waiting / processes
+    each = (ITEMS_SECONDS + WAITING_SECONDS * share) / 1_000
+    reading = waiting * ENTRIES_SECONDS / 1_000  # of the due index, by each run before the table
+    runs, left = 1, float(processes)
+    while (seen := (AUDIT_SECONDS - reading) / each) < left:
+        runs, left = runs + 1, left - seen
+    # The last of these runs goes on with the indexes, and remembers the processes that it has seen.
+    entries = waiting + (2 * processes if with_lookups else 0)
+    said = entries * left / processes
+    rest = reading + left * each
+    rest += (said * ENTRIES_SECONDS + (entries - said) * LOOKUPS_SECONDS) / 1_000
+    return runs + math.ceil(rest / AUDIT_SECONDS) - 1
+
+
 def parts() -> list[Part]:
     """Every part that the load goes through."""
     each = load()
@@ -227,7 +250,7 @@ def run() -> tuple[Section, str]:
         f"processes a second by a sweep. For the due index {SECONDS} seconds are played through "
         "with "
         "random ids in the shards that the code gives them.",
-        [_second(), _gives_way(by_use), _remedies(by_use), _sweeps(), _day()],
+        [_second(), _gives_way(by_use), _remedies(by_use), _sweeps(), _audits(), _day()],
         [
             f"**First gives way: the {first.name}, at {_gives_way_at(first)}.** What helps: "
             f"{first.remedy}.",
@@ -294,6 +317,21 @@ def _sweeps() -> Table:
         )
     head = ["due a second", "oldest after an hour", "sweepers needed", "with these"]
     return Table(head, rows, "Sweeps, a minute's due taken by the next one")
+
+
+def _audits() -> Table:
+    stacks = [(100_000, 100_000), (1_000_000, 1_000_000), (OPEN, OPEN // 100), (OPEN, OPEN)]
+    rows = [
+        [
+            f"{processes:,}",
+            f"{waiting:,}",
+            f"{audit_runs(processes, waiting)}",
+            f"{audit_runs(processes, waiting, with_lookups=True)}",
+        ]
+        for processes, waiting in stacks
+    ]
+    head = ["processes", "of which wait", "runs a round", "with the look-ups"]
+    return Table(head, rows, "The audit, a run of 13 minutes each hour")
 
 
 def _day() -> Table:

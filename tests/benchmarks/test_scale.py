@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cfnlint.decode import cfn_yaml
 
@@ -44,3 +46,21 @@ def test_the_shards_are_drawn_as_the_index_has_them():
 def test_the_parallelism_is_the_template_s():
     parameters = cfn_yaml.load(str(template_path()))["Parameters"]
     assert parameters["PublisherParallelism"]["Default"] == scale.PUBLISHER_PARALLELISM
+
+
+def test_a_round_of_the_audit_takes_less_than_a_day_of_hourly_runs():
+    assert scale.audit_runs(1_000_000, 1_000_000) == 1
+    assert scale.audit_runs(scale.OPEN, 0) < scale.audit_runs(scale.OPEN, scale.OPEN) < 24
+
+
+def test_the_runs_of_an_audit_are_those_of_the_docs():
+    page = Path("docs/operations.md").read_text()
+    for named, processes, waiting in (
+        ("100,000, all waiting", 100_000, 100_000),
+        ("1 million, all waiting", 1_000_000, 1_000_000),
+        ("10 million, of which 100,000 wait", 10_000_000, 100_000),
+        ("10 million, all waiting", 10_000_000, 10_000_000),
+    ):
+        hourly = scale.audit_runs(processes, waiting)
+        with_lookups = scale.audit_runs(processes, waiting, with_lookups=True)
+        assert f"| {named} | {hourly} | {with_lookups} |" in page

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from moto import mock_aws
 
+from tests.proof.wire import Wire
 from trellis_process import Process, ProcessService, TimeoutCheckerService
 from trellis_process.application.audit import AuditService
 from trellis_process.dynamodb import (
@@ -19,8 +20,6 @@ from trellis_process.dynamodb import (
 from trellis_process.dynamodb.audit_reader import AuditReader
 from trellis_process.dynamodb.audit_source import DynamoDBAuditSource
 from trellis_process.testing.clock import ManualClock
-
-from .wire import Wire
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +36,7 @@ def _cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def table(wire: Wire) -> Table:
     table = Table("processes", pause=lambda _seconds: None)
     table.create()
-    client = table._connection.connection.client
-    client.meta.events.register_first("before-send.dynamodb", wire)
+    wire.lie_under(table._connection.connection.client)
     wire.reset()
     return table
 
@@ -90,6 +88,7 @@ def audit(source: DynamoDBAuditSource, clock: ManualClock) -> AuditService:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_reader, "PAGE", 3)
+    monkeypatch.setattr(audit_reader, "ENTRIES", 3)
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from datetime import timedelta
 
 import pytest
 
+from tests.proof.wire import Wire, refusal
 from trellis_process import ProcessService
 from trellis_process.application.audit import AuditService
 from trellis_process.application.audit_round import AuditOvertaken, Fault, Round
-from trellis_process.dynamodb import Table, audit_reader, schema
+from trellis_process.dynamodb import Table
 from trellis_process.dynamodb.audit_reader import AuditReader
 from trellis_process.dynamodb.audit_source import DynamoDBAuditSource
 from trellis_process.errors import StoreUnavailable
 from trellis_process.testing.clock import START, ManualClock
 
 from .auditing import start
-from .wire import Wire, refusal
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -53,9 +53,11 @@ def test_a_round_is_made_in_as_many_runs_as_it_takes(
     wire.reset()
     runs: list[Round] = []
     while not runs or not runs[-1].is_complete:
-        runs.append(ticking.run(stop_at=START + timedelta(seconds=wire.requests["Scan"] + 2)))
+        runs.append(ticking.run(stop_at=START + timedelta(seconds=wire.requests["Scan"] + 3)))
 
-    assert 8 <= len(runs) <= 9  # two pages each: four of the table and of each of three indexes
+    # Of four pages of the table: two, and one, and one, for each run reads what is due before them.
+    assert [run.looked_at for run in runs[:3]] == [6, 9, 10]
+    assert 6 <= len(runs) <= 8  # then four pages of each of three indexes
     assert runs[-1].states == {"in_progress": 10}
     assert (runs[-1].without_wakeup, runs[-1].repaired, runs[-1].unrepaired) == (10, 10, 0)
     assert runs[0].began_at == runs[-1].began_at
@@ -68,17 +70,18 @@ def test_a_run_that_dies_loses_no_more_than_its_page(
     for number in range(10):
         start(service, number)
     wire.reset()
-    wire.fail_at("Scan", 3, refusal("InternalServerError", 500), times=10)
+    wire.fail_at("Scan", 6, refusal("InternalServerError", 500), times=10)
     with pytest.raises(StoreUnavailable):
         audit.run()
     wire.reset()
-    wire._faults_at.clear()
+    wire.mend()
 
     found = audit.run()
 
     assert found.states == {"in_progress": 10}
     scans = [json.loads(body) for name, body in wire.bodies if name == "Scan"]
-    assert "ExclusiveStartKey" in scans[0]
+    of_the_table = [scan for scan in scans if "IndexName" not in scan]
+    assert "ExclusiveStartKey" in of_the_table[0]
 
 
 def test_of_two_runs_at_once_one_goes_on(
@@ -112,31 +115,7 @@ def test_look_ups_are_left_out_of_a_round_within_the_day(
     wire.reset()
 
     assert not audit.run().covers_lookups
-    assert wire.requests["Scan"] == 2
-
-
-def test_processes_due_at_the_same_moment_are_asked_for_together(
-    service: ProcessService, audit: AuditService, wire: Wire
-) -> None:
-    for _ in range(40):
-        start(service, 1)
-    wire.reset()
-
-    assert audit.run().faults == {}
-    assert wire.requests["Query"] <= schema.DUE_SHARDS
-
-
-@pytest.mark.usefixtures("small_pages")
-def test_a_crowd_at_one_moment_is_read_once(
-    service: ProcessService, audit: AuditService, wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audit_reader, "CROWD", 1)
-    for _ in range(40):
-        start(service, 1)
-    wire.reset()
-
-    assert audit.run().faults == {}
-    assert wire.requests["Query"] <= schema.DUE_SHARDS
+    assert wire.requests["Scan"] == 3  # the table, and what is due before it and after it
 
 
 def test_reading_rests_until_its_rate_allows_more(table: Table) -> None:

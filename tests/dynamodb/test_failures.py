@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.proof.wire import Wire, broken_line, lost_answer, refusal
 from trellis_process import Process, ProcessService, ProcessStep, TimeoutCheckerService
 from trellis_process.dynamodb import DynamoDBProcessRepository
 from trellis_process.errors import StoreUnavailable, Throttled, TooLarge
 from trellis_process.testing.clock import ManualClock
-
-from .wire import Wire, broken_line, lost_answer, refusal
 
 TRIES = 3  # the first and two retries
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from trellis_process.dynamodb import (
     DynamoDBStepTrackerRepository,
     Table,
 )
+from trellis_process.dynamodb.stream import changed_process
+from trellis_process.errors import LostRace
 from trellis_process.local.ministack import LocalCloud
 from trellis_process.testing.clock import ManualClock
 
@@ -75,6 +78,66 @@ def test_sixteen_writers_on_one_process_lose_no_update(service: ProcessService) 
     assert stored.is_completed()
     assert stored.version == steps + 1
     assert [step.output["by"] for step in stored.steps.values()] == list(range(steps))
+
+
+def test_a_thousand_commands_of_sixteen_threads_on_one_process_leave_no_gap(
+    local_cloud: LocalCloud, service: ProcessService, table: Table
+) -> None:
+    rounds = 31  # of a suspension and a resumption, after the start: 63 commands of each thread
+    process = start(service, WRITERS)
+
+    def journey(number: int) -> None:
+        name = f"step-{number:03}"
+        report(lambda: service.start_step(process.key, name, attempt=1))
+        for done in range(rounds):
+            report(lambda: service.suspend_step(process.key, name, attempt=1, resumption=done))  # noqa: B023
+            report(lambda: service.resume_step(process.key, name, done, resumption=done + 1))  # noqa: B023
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(journey, range(WRITERS)))
+
+    commands = WRITERS * (1 + 2 * rounds)
+    stored = service.get_process("tenant-1", process.process_id)
+    assert commands >= 1_000
+    assert stored.version == 1 + commands
+    assert all(step.resumption == rounds for step in stored.steps.values())
+    changes = [change for record in stream_of(local_cloud) if (change := changed_process(record))]
+    assert [change.version for change in changes] == list(range(1, 2 + commands))
+    assert [change.previous_event_version for change in changes] == list(range(1 + commands))
+    told = [(event.step_name, event.type) for change in changes[1:] for event in change.events]
+    of_each_step = ["StepStarted", *["StepSuspended", "StepResumed"] * rounds]
+    for name in stored.steps:
+        assert [kind for step_name, kind in told if step_name == name] == of_each_step
+
+
+def report(command: Callable[[], Process]) -> None:
+    """A command by a caller who does as an error that nothing was written advises."""
+    while True:
+        try:
+            command()
+        except LostRace:
+            continue
+        return
+
+
+def stream_of(cloud: LocalCloud) -> list[dict[str, Any]]:
+    """Everything that the table's stream holds, in its order."""
+    streams = cloud.client("dynamodbstreams")
+    (stream,) = streams.list_streams(TableName="processes")["Streams"]
+    described = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]
+    found: list[dict[str, Any]] = []
+    for shard in described["Shards"]:
+        answer = streams.get_shard_iterator(
+            StreamArn=stream["StreamArn"],
+            ShardId=shard["ShardId"],
+            ShardIteratorType="TRIM_HORIZON",
+        )
+        iterator = answer["ShardIterator"]
+        while iterator:
+            answer = streams.get_records(ShardIterator=iterator)
+            found += answer["Records"]
+            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+    return found
 
 
 def test_sixteen_starts_with_one_key_make_one_process(service: ProcessService) -> None:

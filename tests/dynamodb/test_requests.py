@@ -6,12 +6,11 @@ import json
 
 import pytest
 
+from tests.proof.wire import Wire
 from trellis_process import Process, ProcessService, ProcessStep, TimeoutCheckerService
 from trellis_process.dynamodb import DynamoDBProcessRepository, schema
 from trellis_process.errors import ProcessFinished
 from trellis_process.testing.clock import ManualClock
-
-from .wire import Wire
 
 
 def start(service: ProcessService, steps: int = 1, number: int = 1, **asked: object) -> Process:

@@ -118,13 +118,16 @@ class AuditSource(Protocol):
         """Where processes are written anew."""
 
     def page(self, cursor: str | None, *, covers_lookups: bool) -> AuditPage:
-        """What stands at the next places. It may be a moment old: a fault seen is a suspicion."""
+        """What stands at the next places; nothing yet while a store reads what it compares with.
+
+        It may be some minutes old: a fault seen is a suspicion.
+        """
 
     def again(self, looks: Sequence[Look]) -> list[Look]:
         """The same places as they are now, in the same order; what is right has no fault."""
 
     def last_round(self) -> Round | None:
-        """The round as last kept; None before the first."""
+        """The round as last kept; None before the first. A run begins with it."""
 
     def keep(self, audit_round: Round) -> None:
         """Keeps how far it has come, as its next version. Raises AuditOvertaken."""

@@ -1,15 +1,16 @@
 """How the audit reads the table: everything, page by page, at a bounded rate.
 
-Commands never Scan: what they need, a key or an index leads to. An audit has to, and nothing else
-may. Its question is what the indexes have lost, which no index can answer; and to query the
-listing it would have to know every tenant, whom nothing lists. So the Scan is here and not in
-``Table``, where commands could come by it, and only the audit's role may do it.
+Commands never Scan: what they need, a key or an index leads to. An audit has to, and so has the
+archive when it is to keep what the stream no longer holds; nothing else may. What the indexes have
+lost, no index can answer; and to query the listing one would have to know every tenant, whom
+nothing lists. So the Scan is here and not in ``Table``, where commands could come by it, and only
+the roles of these two may do it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,8 +24,8 @@ from trellis_process.dynamodb.table import BATCH, PAGE, Table
 
 UNITS_PER_SECOND = 1_000  # a third of what one partition takes, were all of it in one
 THREADS = 16
+ENTRIES = 2_500  # index entries a request: a quarter of a megabyte
 ENTRIES_A_UNIT = 80  # index entries of 100 bytes, read eventually consistent
-CROWD = 1_000  # entries due at the very same moment that are remembered, not read for each page
 
 #: When which process is due: a shard and a moment in milliseconds, as the index has them.
 DueAt = tuple[str, int]
@@ -44,16 +45,17 @@ class AuditReader:
         self.table = table
         self._rate = units_per_second
         self._pause = pause
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self._units = 0.0  # read since the last rest, as DynamoDB says; queries estimated
         self._rested_at = monotonic()
-        self._crowds: dict[DueAt, set[str]] = {}
+        #: What asking the due index directly has taken so far, estimated.
+        self.units_asked = 0.0
 
     def scan(self, index: str | None, start: Item | None) -> tuple[list[Item], Item | None]:
         """A page of the table or of an index, and where the next begins. Raises StoreError."""
         answer = self._ask(
             self.table._connection.scan,
-            limit=PAGE,
+            limit=PAGE if index is None else ENTRIES,
             index_name=index,
             exclusive_start_key=start,
             return_consumed_capacity="TOTAL",
@@ -81,15 +83,17 @@ class AuditReader:
             found |= self.table.get_many([key[schema.HASH_KEY]["S"] for key in left_out])
         return found
 
-    def waiting_at(self, moments: Sequence[DueAt]) -> dict[DueAt, set[str]]:
-        """Which processes the index of what is due holds at each of these moments."""
-        asked = [moment for moment in dict.fromkeys(moments) if moment not in self._crowds]
+    def waiting_at(self, wanted: Mapping[DueAt, set[str]]) -> set[str]:
+        """Which of the processes wanted at each moment the index of what is due holds there now."""
+        if not wanted:
+            return set()
         _ = self.table._connection.connection.client  # making it is not safe between threads
         with ThreadPoolExecutor(THREADS) as pool:
-            found = dict(zip(asked, pool.map(self._entries, asked), strict=True))
-        self._units += sum(max(1, len(keys) / ENTRIES_A_UNIT) / 2 for keys in found.values())
-        self._crowds |= {moment: keys for moment, keys in found.items() if len(keys) >= CROWD}
-        return {moment: found.get(moment) or self._crowds.get(moment, set()) for moment in moments}
+            answers = list(pool.map(self._entries, wanted, wanted.values()))
+        units = sum(max(1, read / ENTRIES_A_UNIT) / 2 for _, read in answers)
+        self._units += units
+        self.units_asked += units
+        return {key for found, _ in answers for key in found}
 
     def holds(self, index: str, entry: Item) -> bool:
         """Whether an index holds this entry now."""
@@ -102,17 +106,25 @@ class AuditReader:
 
     def rest(self) -> None:
         """Waits until what was read since the last rest is no more than the rate allows."""
-        now = self._monotonic()
+        now = self.monotonic()
         paid_at = self._rested_at + self._units / self._rate
         if paid_at > now:
             self._pause(paid_at - now)
         self._units = 0.0
         self._rested_at = max(now, paid_at)
 
-    def _entries(self, moment: DueAt) -> set[str]:
+    def _entries(self, moment: DueAt, wanted: set[str]) -> tuple[set[str], int]:
+        """Which of these the index holds at a moment, and how many entries that took to read."""
         shard, due_at = moment
-        entries = self.table.query(schema.DUE_INDEX, shard, Path("due_at") == due_at)
-        return {entry[schema.HASH_KEY]["S"] for entry in entries}
+        found: set[str] = set()
+        read = 0
+        for entry in self.table.query(schema.DUE_INDEX, shard, Path("due_at") == due_at):
+            read += 1
+            if entry[schema.HASH_KEY]["S"] in wanted:
+                found.add(entry[schema.HASH_KEY]["S"])
+                if found == wanted:
+                    break
+        return found, read
 
     def _ask(self, request: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
