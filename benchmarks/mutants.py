@@ -42,7 +42,45 @@ addopts = "-q"
 
 #: Faults that are left unnoticed: the function, a part of the line as the fault has it (or of the
 #: line that it takes away), and why.
-LEFT: dict[tuple[str, str], str] = {}
+LEFT: dict[tuple[str, str], str] = {
+    ("check_json", "ensure_ascii=None"): "the same: json takes anything false for False",
+    ("check_json", "allow_nan=None"): "the same: json takes anything false for False",
+    ("_check_text", '"UTF-8"'): "the same: the name of an encoding is read in any case",
+    ("_check_json_shape", "XXdeeper nestingXX"): "the tests look for these words within a text",
+    ("_check_json_shape", "XXa longer integerXX"): "the tests look for these words within a text",
+    ("Process.start", "started_at=None"): "the same: the end of the first change sets both times",
+    ("Process.start", "changed_at=None"): "the same: the end of the first change sets both times",
+    ("ProcessStep.resumed", "reported_by=by"): "the same: what leads here has set it to the same",
+    ("Process.heartbeat", "due_at is None and step.due_at is None"): (
+        "the same: an attempt under way has a deadline if and only if its step has a timeout"
+    ),
+}
+
+
+_INTRODUCTION = """\
+mutmut changes one thing at a time in the functions of `trellis_process/domain`: an
+operator, a number, a text, an argument. A fault is noticed when a test of `tests/domain` or
+`tests/application` fails, or does not come to an end. Properties are spelled out in the copy that
+it changes, because it passes over what is decorated. It does not change what stands outside of
+functions: the tables of moves, which `tests/domain/test_states.py` holds, and the numbers of the
+limits, which `tests/domain/test_limits.py` does."""
+
+_FOUND = """## What the first run found
+
+With `tests/domain` alone 56 of 1,247 faults went unnoticed, 12 of them in what only the
+application asks for. Those that matter, for which tests were written:
+
+- `StepCompleted`, `StepFailed`, `StepAttemptFailed`, `StepSuspended` named no step: a consumer
+  would not know which.
+- `Change.fail` and `ProcessStep.failed` forgot who reported the failure: `reported_by` is what
+  the person on call looks at first.
+- `Change.bring` kept only what the last of several unsaved changes brought: a process that one
+  of them makes too large would not be refused as that.
+- `Process.start` began every step where that was not asked for.
+- `to_ms` gave a float, and `to_text` the machine's zone instead of UTC: both go into keys and
+  events.
+- `StepNotStarted`, `steps` that are no list, a text with a lone surrogate and an `aggregate_id`
+  were refused without saying which step, which field, or what was given."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +136,10 @@ def _prepare(folder: Path, *, afresh: bool) -> None:
     (folder / "tests" / "__init__.py").touch()
     (folder / "pyproject.toml").write_text(_SETTINGS)
     for path in (folder / DOMAIN).glob("*.py"):
-        path.write_text(_with_plain_properties(path.read_text()))
+        path.write_text(with_plain_properties(path.read_text()))
 
 
-def _with_plain_properties(source: str) -> str:
+def with_plain_properties(source: str) -> str:
     """The same, with ``name = property(name)`` behind a function instead of a decorator before it.
 
     mutmut passes over what is decorated, and much of the domain is said in properties.
@@ -184,13 +222,7 @@ def _page(results: dict[str, str], survivors: list[Survivor]) -> str:
             "",
             "Which small faults in the domain its tests notice, as `make mutants` found last.",
             "",
-            "mutmut changes one thing at a time in the functions of `trellis_process/domain`: an",
-            "operator, a number, a text, an argument. A fault is noticed when a test of "
-            f"{' or '.join(f'`{each}`' for each in TESTS)}",
-            "fails, or does not come to an end. Properties are spelled out in the copy that it",
-            "changes, because it passes over what is decorated. It does not change what stands",
-            "outside of functions, such as the tables of moves, which tests/domain/test_states.py",
-            "spells out line by line, and limits, which tests/domain/test_limits.py does.",
+            *_INTRODUCTION.splitlines(),
             "",
             "| file | faults | noticed | of these, by never ending | left | noticed of all |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -202,6 +234,8 @@ def _page(results: dict[str, str], survivors: list[Survivor]) -> str:
             "| function | line | as the fault has it | why no test notices |",
             "| --- | --- | --- | --- |",
             *left,
+            "",
+            *_FOUND.splitlines(),
             "",
             f"*{surroundings('hypothesis', 'pytest')} mutmut {_version()}.*",
             "",

@@ -1,0 +1,268 @@
+"""Two tenants in one stack, and what one of them can ask about the other, by the OpenAPI document.
+
+Each request is made twice: with what is the other's, and with what nobody has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from lambdas import queue_commands, step_commands
+from tests.lambdas.conftest import Context
+from tests.proof.stack import Stack
+from trellis_process import Process, ProcessStep
+from trellis_process.application.paging import cursor_after, position
+from trellis_process.domain.time import to_ms
+from trellis_process.http.openapi import FILE
+from trellis_process.testing.clock import START
+
+DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+A = "tenant-a"
+MARK = "zq7"  # stands in everything that B names or keeps, and in nothing else
+B = f"tenant-b-{MARK}"
+NOBODY = "tenant-n"  # has no process at all
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+#: What a request may say that is nobody's, so that it is the same for everybody.
+PLAIN: dict[str, Any] = {
+    "attempt": 1,
+    "auto_start_steps": True,
+    "data": {"is_data": True},
+    "error": "an error",
+    "expected_version": 2,
+    "limit": 1,
+    "metadata": {"is_metadata": True},
+    "output": {"is_output": True},
+    "reason": "a reason",
+    "resumption": 1,
+    "retries_permitted": 1,
+    "retry_after_ms": 1000,
+    "state": "in_progress",
+    "timeout_ms": 1000,
+}
+
+Names = dict[str, str]
+"""What names something of a tenant: by the name of the parameter or field that says it."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document."""
+
+    path: str
+    method: str
+    said: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.said["operationId"])
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        taken: list[dict[str, Any]] = self.said.get("parameters", [])
+        return taken
+
+
+OPERATIONS = [
+    Operation(path, method.upper(), said)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, said in methods.items()
+]
+#: The models of the commands that a batch and the queue take, by their names.
+COMMANDS: dict[str, str] = {
+    name: reference.rpartition("/")[2]
+    for name, reference in DOCUMENT["components"]["schemas"]["Command"]["discriminator"][
+        "mapping"
+    ].items()
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What A sends, and the names in it that A might have from elsewhere."""
+
+    method: str
+    path: str
+    query: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    names: Names = field(default_factory=dict)
+
+
+class TwoTenants:
+    """B with processes in which everything is marked, and A with a process of its own."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._messages = 0
+        self.own = self._start(A, "a", steps=("own-step",))
+        self.theirs = self._start(B, MARK, steps=(f"{MARK}-one", f"{MARK}-two"))
+        self.keyed = [self._start(B, f"{MARK}-k", key=f"{MARK}-key-{n}") for n in (1, 2)]
+        stack.service.complete_step(
+            self.theirs, f"{MARK}-one", {MARK: MARK}, actor=f"{MARK}-actor", reason=f"{MARK}-why"
+        )
+
+    @property
+    def theirs_by_name(self) -> Names:
+        """How B's things are named, wherever a request may name them."""
+        return self._names(self.theirs, f"{MARK}-key-1", f"{MARK}-key-2", f"{MARK}-two")
+
+    @property
+    def nobodys_by_name(self) -> Names:
+        """Names like those of B's things, of the same lengths, that nobody has."""
+        told = self.theirs_by_name
+        made = {name: value.replace(MARK, "zq8") for name, value in told.items()}
+        process_id = "00000000-0000-4000-8000-000000000000"
+        version = {"If-Match": '"7"', "If-None-Match": '"7"'}
+        cursor = _cursor(made["process_type"], process_id)
+        return made | version | {"process_id": process_id, "cursor": cursor}
+
+    @property
+    def secrets(self) -> list[str]:
+        """What only B may ever read."""
+        return [MARK, *(each.process_id for each in (self.theirs, *self.keyed))]
+
+    def answer(self, request: Request, claims: dict[str, str] | None = None) -> str:
+        """The whole answer as text; the names that were sent and the ids of new things replaced."""
+        event = {
+            "version": "2.0",
+            "rawPath": request.path,
+            "rawQueryString": urlencode(request.query),
+            "headers": {name.lower(): value for name, value in request.headers.items()},
+            "requestContext": {
+                "stage": "$default",
+                "http": {"method": request.method},
+                "authorizer": {"iam": {"userArn": "arn:a"}}
+                if claims is None
+                else {"jwt": {"claims": claims}},
+            },
+            **({} if request.body is None else {"body": json.dumps(request.body)}),
+            "isBase64Encoded": False,
+        }
+        answer = step_commands.handler(event, Context())
+        answer["body"] = json.loads(answer["body"]) if answer["body"] else None
+        return self.anonymous(json.dumps(answer, indent=1, ensure_ascii=False), request.names)
+
+    def refusals(self, body: dict[str, Any], names: Names) -> str:
+        """What became of a command from the queue: what is put aside, and what comes again."""
+        told = len(self.stack.messages)
+        self._messages += 1
+        message_id = f"message-{self._messages}"
+        record = {
+            "messageId": message_id,
+            "body": json.dumps(body),
+            "attributes": {"SenderId": "AROA1234:a"},
+        }
+        answer = queue_commands.handler({"Records": [record]}, Context())
+        aside = self.stack.messages[told:]
+        became = json.dumps([answer, aside], indent=1, ensure_ascii=False)
+        return self.anonymous(became, names | {"message_id": message_id})
+
+    def anonymous(self, text: str, names: Names) -> str:
+        """A text without the names that A sent itself, and without ids that nobody has yet."""
+        for name, value in sorted(names.items(), key=lambda each: -len(each[1])):
+            if not name.startswith("If-"):
+                text = text.replace(value, f"<{name}>")
+        known = set(self.secrets)
+        return UUID.sub(lambda found: found[0] if found[0] in known else "<id>", text)
+
+    def _start(
+        self, tenant: str, mark: str, steps: tuple[str, ...] = ("pay",), key: str | None = None
+    ) -> Process:
+        return self.stack.service.start_process(
+            tenant_id=tenant,
+            process_type=f"{mark}-type",
+            aggregate_type=f"{mark}-about",
+            aggregate_id=f"{mark}-aggregate",
+            steps=[ProcessStep(name=name, timeout_ms=60_000) for name in steps],
+            metadata={mark: mark},
+            auto_start_steps=True,
+            idempotency_key=key,
+            actor=f"{mark}-actor",
+            reason=f"{mark}-reason",
+        )
+
+    def _names(self, process: Process, key: str, other_key: str, step_name: str) -> Names:
+        version = f'"{process.version}"'
+        return {
+            "process_id": process.process_id,
+            "step_name": step_name,
+            "name": step_name,
+            "process_type": process.process_type,
+            "aggregate_type": process.aggregate_type,
+            "aggregate_id": process.aggregate_id,
+            "cursor": _cursor(process.process_type, process.process_id),
+            "Idempotency-Key": key,
+            "idempotency_key": other_key,
+            "If-Match": version,
+            "If-None-Match": version,
+        }
+
+
+def requests(operation: Operation, names: Names, tenant: str = A) -> Iterator[Request]:
+    """An operation of a tenant with these names, once with all that it may say, once with less."""
+    for is_full in (True, False):
+        said: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
+        for parameter in operation.parameters:
+            if is_full or parameter["required"]:
+                name = parameter["name"]
+                said[parameter["in"]][name] = value_of(name, names, tenant)
+        body = operation.said.get("requestBody")
+        yield Request(
+            operation.method,
+            operation.path.format(**said["path"]),
+            said["query"],
+            said["header"],
+            None
+            if body is None
+            else instance(body["content"]["application/json"]["schema"], names, tenant, is_full),
+            names,
+        )
+
+
+def command(name: str, names: Names, tenant: str, *, is_full: bool) -> dict[str, Any]:
+    """A command of the queue or a batch."""
+    model = {"$ref": f"#/components/schemas/{COMMANDS[name]}"}
+    made: dict[str, Any] = instance(model, names, tenant, is_full)
+    return {**made, "tenant_id": tenant}
+
+
+def value_of(name: str, names: Names, tenant: str) -> Any:
+    """What a parameter or field of this name says. Fails for one that nobody has thought of."""
+    known = {"tenant_id": tenant, **PLAIN, **names}
+    assert name in known, f"say in {__name__} whether {name!r} names something of a tenant, or not"
+    return known[name]
+
+
+def instance(schema: dict[str, Any], names: Names, tenant: str, is_full: bool) -> Any:
+    """What fits a schema of the document, with these names in it."""
+    schema = _resolved(schema)
+    made: dict[str, Any] = {}
+    for name, member in schema["properties"].items():
+        if not is_full and name not in schema.get("required", ()):
+            continue
+        if "const" in member:
+            made[name] = member["const"]
+        elif name == "commands":
+            made[name] = [command(each, names, tenant, is_full=is_full) for each in COMMANDS]
+        elif member.get("type") == "array":
+            made[name] = [instance(member["items"], names, tenant, is_full)]
+        else:
+            made[name] = value_of(name, names, tenant)
+    return made
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        found: dict[str, Any] = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return found
+    return schema
+
+
+def _cursor(process_type: str, process_id: str) -> str:
+    return cursor_after(position(process_type, to_ms(START), process_id))
