@@ -182,7 +182,12 @@ def documented_journey() -> list[Process]:
     waiting = start()
     service.start_step(waiting, "create_case", actor=WORKER)
     service.fail_step(
-        waiting, "create_case", "the register is closed", retry_after_ms=600_000, actor=WORKER
+        waiting,
+        "create_case",
+        "the register is closed",
+        retry_after_ms=600_000,
+        actor=WORKER,
+        attempt=1,
     )
     clock.advance(minutes=10)
     checker.check_for_timed_out_steps()

@@ -38,7 +38,7 @@ def moved(process: Process, *commands: str) -> Process:
         elif command == "fail":
             process.fail_step("ship", "no address", now=now)
         elif command == "retry":
-            process.fail_step("pay", "no route", now=now, retry_after_ms=1_000)
+            process.fail_step("pay", "no route", now=now, retry_after_ms=1_000, attempt=1)
         elif command == "suspend":
             process.suspend_step("pay", now=now, timeout_ms=60_000)
         elif command == "resume":

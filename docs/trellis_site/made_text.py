@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,13 @@ ROOT_PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "changes.md",
     "CONTRIBUTING.md": "contributing.md",
+    "benchmarks/RESULTS.md": "results.md",
+    "benchmarks/SOAK.md": "results.md",
+    "benchmarks/MUTANTS.md": "results.md",
 }
 
 _COMMENT = re.compile(r"^<!-- site: (\S+) -->$", re.MULTILINE)
+_LINK = re.compile(r"(?<=\]\()(?!https?:|#)[^)]+")
 _LOCAL_LINK = re.compile(r"(?<=\]\()(?!https?:|#)(?=[^)])")
 
 
@@ -39,6 +44,17 @@ def _of_root(name: str) -> str:
     return _LOCAL_LINK.sub("../", text).replace("](../docs/", "](")
 
 
+def _of_benchmarks(name: str) -> str:
+    """A report as a part of a page: its title a heading, its links as they are from here."""
+    text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
+
+    def from_here(found: re.Match[str]) -> str:
+        path = posixpath.normpath(f"benchmarks/{found[0]}")
+        return path.removeprefix("docs/") if path.startswith("docs/") else f"../{path}"
+
+    return re.sub(r"^#", "##", _LINK.sub(from_here, text), flags=re.MULTILINE)
+
+
 def _json(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((ROOT / name).read_text(encoding="utf-8"))
     return loaded
@@ -48,6 +64,9 @@ MADE: dict[str, Callable[[], str]] = {
     "readme": _readme,
     "changes": lambda: _of_root("CHANGELOG.md"),
     "contributing": lambda: _of_root("CONTRIBUTING.md"),
+    "results": lambda: _of_benchmarks("RESULTS.md"),
+    "soak": lambda: _of_benchmarks("SOAK.md"),
+    "mutants": lambda: _of_benchmarks("MUTANTS.md"),
     "http": lambda: http_operations.of_document(_json("trellis_process/http/openapi.json")),
     "events": lambda: messages.of_schema(_json("docs/events.schema.json"), "event"),
     "commands": lambda: messages.of_schema(_json("docs/commands.schema.json"), "command"),
