@@ -86,8 +86,10 @@ HEADERS: Json = {
 }
 
 
-_CONFLICTS = "process_finished, step_finished, step_not_started, "
-_CONFLICTS += "attempt_unknown, resumption_unknown"
+_CONFLICTS = (
+    "process_finished, step_finished, step_not_started, attempt_unknown, resumption_unknown"
+)
+
 #: The refusals that operations share, each with its status.
 REFUSALS: dict[str, tuple[str, Json]] = {
     "Malformed": ("400", _problem("The request cannot be read (malformed_request).")),
