@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 
 import pytest
 
 from tests.application.orders import SECOND, an_order, slow
 from tests.application.stores import no_pause
 from trellis_process import ProcessStepTimedOut, Sweep, TimeoutCheckerService
+from trellis_process.errors import Throttled
 
 
 def side_by_side(trackers, clock, on_timeout=None) -> TimeoutCheckerService:
@@ -56,6 +58,24 @@ def test_one_that_cannot_be_dealt_with_does_not_stop_the_others(service, tracker
 
     assert (sweep.looked_at, sweep.timed_out) == (40, 39)
     assert [failure.key for failure in sweep.failures] == [orders[7].key]
+
+
+def test_what_was_read_before_the_index_failed_is_dealt_with(service, trackers, clock, monkeypatch):
+    for _ in range(40):
+        an_order(service, slow(), auto_start_steps=True)
+    clock.advance(seconds=30)
+    whole = trackers.due
+
+    def breaks_off(now):
+        yield from islice(whole(now), 30)
+        raise Throttled("no more")
+
+    monkeypatch.setattr(trackers, "due", breaks_off)
+
+    sweep = side_by_side(trackers, clock).check_for_timed_out_steps()
+
+    assert (sweep.looked_at, sweep.timed_out, sweep.is_complete) == (30, 30, False)
+    assert [failure.key for failure in sweep.failures] == [None]
 
 
 def test_it_looks_at_nothing_once_its_time_is_up(service, trackers, clock):

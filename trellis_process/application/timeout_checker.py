@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TypeAlias
 
 from trellis_process.application.clock import Clock, system_clock
@@ -130,18 +129,14 @@ class TimeoutCheckerService:
                 return Sweep(is_complete=False)
             return self._part(wake_up, now)
 
-        if self._side_by_side == 1:
-            for wake_up in due:
-                yield (done := part(wake_up))
-                if not done.is_complete:
-                    return
-            return
+        is_alone = self._side_by_side == 1
         with ThreadPoolExecutor(self._side_by_side) as pool:
-            while group := list(islice(due, self._side_by_side * GROUP)):
+            run = map if is_alone else pool.map
+            for group in _groups(due, 1 if is_alone else self._side_by_side * GROUP):
                 if is_time_up():
                     yield Sweep(is_complete=False)
                     return
-                yield from pool.map(part, group)
+                yield from run(part, group)
 
     def _part(self, wake_up: WakeUp, now: datetime) -> Sweep:
         """What one wake-up came to."""
@@ -184,6 +179,22 @@ class TimeoutCheckerService:
             sweep.add(_failed(SweepFailure(key, error, tracker.step_name)))
             return False
         return True
+
+
+def _groups(due: Iterator[WakeUp], size: int) -> Iterator[list[WakeUp]]:
+    """The wake-ups in groups; those read before a failure are dealt with before it is raised."""
+    group: list[WakeUp] = []
+    try:
+        for wake_up in due:
+            group.append(wake_up)
+            if len(group) == size:
+                yield group
+                group = []
+    except StoreError:
+        yield group
+        raise
+    if group:
+        yield group
 
 
 def _failed(failure: SweepFailure, *, is_complete: bool = True) -> Sweep:
