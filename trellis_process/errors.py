@@ -4,17 +4,31 @@
 
     TrellisError
     ├── InvalidInput              a field was refused before anything was written
+    │   ├── InvalidDefinition     a definition has errors, all of them named
     │   ├── TooLarge              the value, or the whole process, is larger than its store takes
     │   └── IdempotencyKeyReused  the key already started a process with another request
+    ├── ExpressionError           an expression of a definition cannot be read, or has no value
     ├── NotFound
     │   ├── ProcessNotFound       no such process in this tenant
-    │   └── StepNotFound          the process has no step of that name
+    │   ├── StepNotFound          the process has no step of that name
+    │   ├── DefinitionNotFound    no such definition, or no such version of it, is registered
+    │   ├── ListNotFound          no such list, or not so many pages of it, is kept for this tenant
+    │   └── JobNotFound           no such job in this tenant; it may have expired
     ├── Conflict                  the request is sound, but the process has moved on
     │   ├── ProcessFinished       the process is completed, failed or cancelled
     │   ├── StepFinished          the step is completed, failed, skipped or cancelled
     │   ├── StepNotStarted        only a started step can do this
     │   ├── AttemptUnknown        the report names an attempt that was never started
     │   ├── ResumptionUnknown     the report names a resumption that is not the next one
+    │   ├── DefinitionConflict    the version of the definition is there with other content
+    │   ├── DefinitionDraining    no process of that version is started any more
+    │   ├── DefinitionInUse       processes of that version are open
+    │   ├── NoDefinition          only a process with a definition can do this
+    │   ├── NotReported           a step of this kind ends by itself, nobody reports it
+    │   ├── TaskTaken             the task is somebody else's
+    │   ├── TooManySignals        too many signals wait to be taken
+    │   ├── Compensating          the process undoes what had been completed
+    │   ├── Compensated           what came before the step has been undone
     │   └── VersionMismatch       the caller decided on another version (``If-Match``)
     └── StoreError                the store did not answer; a write may have happened
         ├── Throttled             nothing was written; slow down
@@ -26,10 +40,14 @@ Every class has a stable ``code`` for programs; the message is for people and ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trellis_process.definitions.finding import Finding
     from trellis_process.domain.process import Process
+
+TOLD_FINDINGS = 20  # in the text of an error; the error itself has them all
 
 
 class TrellisError(Exception):
@@ -50,6 +68,23 @@ class InvalidInput(TrellisError):
         super().__init__(f"{field}: got {self.given}; {allowed}")
 
 
+class InvalidDefinition(InvalidInput):
+    """A definition was refused; ``findings`` says of each error where it is and what is allowed.
+
+    Where warnings count as errors, they are among them.
+    """
+
+    code = "invalid_definition"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        count = len(self.findings)
+        told = "; ".join(map(str, self.findings[:TOLD_FINDINGS]))
+        more = f"; and {count - TOLD_FINDINGS} more" if count > TOLD_FINDINGS else ""
+        given = Described("1 error" if count == 1 else f"{count} errors")
+        super().__init__("definition", given, told + more)
+
+
 class TooLarge(InvalidInput):
     """A value, or the process as a whole, is larger than its store takes. Nothing was written."""
 
@@ -60,6 +95,17 @@ class IdempotencyKeyReused(InvalidInput):
     """The idempotency key already started a process, with another request."""
 
     code = "idempotency_key_reused"
+
+
+class ExpressionError(TrellisError):
+    """An expression of a definition cannot be read, or has no value for what it was given."""
+
+    code = "expression_error"
+
+    def __init__(self, expression: str, why: str) -> None:
+        self.expression = expression
+        self.why = why
+        super().__init__(f"expression {shown(expression)}: {why}")
 
 
 class NotFound(TrellisError):
@@ -88,6 +134,40 @@ class StepNotFound(NotFound):
         self.known = known
         listed = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
         super().__init__(f"no step {shown(step_name)} in this process; it has {listed}")
+
+
+class DefinitionNotFound(NotFound):
+    """No such definition, or no such version of it, is registered."""
+
+    code = "definition_not_found"
+
+    def __init__(self, name: str, version: int | None = None, nearest: str | None = None) -> None:
+        self.name = name
+        self.version = version
+        which = shown(name) if version is None else f"{shown(name)} in version {version}"
+        hint = "" if nearest is None else f"; did you mean {shown(nearest)}?"
+        super().__init__(f"no definition {which} is registered here{hint}")
+
+
+class ListNotFound(NotFound):
+    """No such list, or not so many pages of it, is kept for this tenant; it may have expired."""
+
+    code = "list_not_found"
+
+    def __init__(self, list_id: str, page: int) -> None:
+        self.list_id = list_id
+        self.page = page
+        super().__init__(f"no page {page} of a list {shown(list_id)} is kept for this tenant")
+
+
+class JobNotFound(NotFound):
+    """No such job in this tenant; it, or the dry run that it follows, may have expired."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"no job {shown(job_id)} in this tenant; jobs are kept for 90 days")
 
 
 class Conflict(TrellisError):
@@ -147,6 +227,100 @@ class ResumptionUnknown(Conflict):
         super().__init__(
             f"step {step_name!r} is at resumption {current}; "
             f"resumption {resumption} does not follow"
+        )
+
+
+class DefinitionConflict(Conflict):
+    """The version of the definition is registered with other content, which never changes."""
+
+    code = "definition_conflict"
+
+    def __init__(self, name: str, version: int, difference: str) -> None:
+        super().__init__(
+            f"version {version} of {name!r} is registered with other content: {difference}; "
+            "what has changed needs a version of its own"
+        )
+
+
+class DefinitionDraining(Conflict):
+    """Processes of that version are not started any more."""
+
+    code = "definition_draining"
+
+    def __init__(self, name: str, version: int | None, status: str) -> None:
+        which = "every version" if version is None else f"version {version}"
+        super().__init__(
+            f"{which} of {name!r} is {status}, so that none is started; make a version active"
+        )
+
+
+class DefinitionInUse(Conflict):
+    """Processes of that version are open, so it is not archived."""
+
+    code = "definition_in_use"
+
+    def __init__(self, name: str, version: int, count: int) -> None:
+        processes = "1 process" if count == 1 else f"{count} processes"
+        super().__init__(
+            f"version {version} of {name!r} has {processes} open; let it drain, then archive it"
+        )
+
+
+class NoDefinition(Conflict):
+    """Only a process that a definition orders can do this."""
+
+    code = "no_definition"
+
+    def __init__(self, process_id: str) -> None:
+        super().__init__(f"process {process_id!r} has no definition that says what follows")
+
+
+class NotReported(Conflict):
+    """A step of this kind ends by itself; nobody reports on it."""
+
+    code = "not_reported"
+
+    def __init__(self, step_name: str, kind: str, instead: str) -> None:
+        super().__init__(f"step {step_name!r} is a {kind}, which nobody reports; {instead}")
+
+
+class TaskTaken(Conflict):
+    """The task is somebody else's."""
+
+    code = "task_taken"
+
+    def __init__(self, step_name: str, assignee: str) -> None:
+        self.assignee = assignee
+        super().__init__(f"task {step_name!r} is {assignee!r}'s; it has to be released first")
+
+
+class TooManySignals(Conflict):
+    """As many signals as a process keeps wait in it already."""
+
+    code = "too_many_signals"
+
+    def __init__(self, kept: str) -> None:
+        super().__init__(f"{kept} wait to be taken; none more is kept")
+
+
+class Compensating(Conflict):
+    """The process undoes what had been completed, and has to end that."""
+
+    code = "compensating"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"cannot {action}: the process is undoing what had been completed")
+
+
+class Compensated(Conflict):
+    """What had been completed before the step has been undone."""
+
+    code = "compensated"
+
+    def __init__(self, action: str, undone: list[str]) -> None:
+        listed = ", ".join(undone)
+        super().__init__(
+            f"cannot {action}: {listed} had been completed and undone; rerun from one of these"
         )
 
 

@@ -31,9 +31,9 @@ def test_a_final_step_moves_only_when_its_process_is_reopened():
 
     assert onwards == {
         StepState.COMPLETED: set(),
-        StepState.FAILED: {StepState.IN_PROGRESS},
+        StepState.FAILED: {StepState.IN_PROGRESS, StepState.WAITING, StepState.SKIPPED},
         StepState.SKIPPED: set(),
-        StepState.CANCELLED: {StepState.PENDING},
+        StepState.CANCELLED: {StepState.PENDING, StepState.WAITING},
     }
 
 

@@ -61,6 +61,8 @@ class AuditService:
                 self._mend(look, audit_round)
             audit_round.cursor = page.cursor
             audit_round.is_complete = page.cursor is None
+            if audit_round.is_complete:
+                audit_round.counted = dict(audit_round.open_versions)
             self._source.keep(audit_round)
         return audit_round
 
@@ -76,6 +78,7 @@ class AuditService:
             covers_lookups=is_time,
             lookups_covered_at=now if is_time else covered_at,
             version=0 if last is None else last.version,
+            counted=None if last is None else last.counted,
         )
 
     def _count(self, look: Look, audit_round: Round) -> None:
@@ -83,6 +86,8 @@ class AuditService:
         if process is None:
             return
         audit_round.states[process.state] += 1
+        if process.definition_version is not None and not process.state.is_final:
+            audit_round.open_versions[f"{process.process_type}/{process.definition_version}"] += 1
         first_due = earliest(process.trackers()) if process.waits() else None
         if first_due is not None:
             overdue = self._clock() - first_due
@@ -120,7 +125,9 @@ class AuditService:
             decide_and_save(
                 self._source.processes,
                 look.process,
-                lambda current: current.renew_wake_up(now=self._clock()),
+                # Its steps stay as they are, so nobody need know what orders them.
+                lambda current, now: current.renew_wake_up(now=now),
+                clock=self._clock,
                 pause=self._pause,
             )
         except Exception:  # one that cannot be written must not stop the round

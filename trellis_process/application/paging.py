@@ -9,13 +9,31 @@ import re
 from trellis_process.errors import InvalidInput
 
 _SEPARATOR = "#"  # stands in no name
-_POSITION = re.compile(r"[A-Za-z0-9._:-]{1,64}#\d{14}#[A-Za-z0-9._:-]{1,64}")
+_POSITION = re.compile(r"[A-Za-z0-9._:-]{1,64}#\d{14}#[A-Za-z0-9._:-]{1,64}(#[1-9]\d{0,9})?")
 
 
-def position(process_type: str, started_at_ms: int, process_id: str) -> str:
-    """Where a process stands in its tenant's listing; a greater position comes first."""
+def position(
+    process_type: str, started_at_ms: int, process_id: str, definition_version: int | None = None
+) -> str:
+    """Where a process stands in its tenant's listing; a greater position comes first.
+
+    The version of its definition comes last: there it changes nothing of the order, and those of
+    each version can be counted by their positions alone.
+    """
     # Fourteen digits sort as text until the year 5138.
-    return _SEPARATOR.join((process_type, f"{started_at_ms:014d}", process_id))
+    place = _SEPARATOR.join((process_type, f"{started_at_ms:014d}", process_id))
+    return place if definition_version is None else f"{place}{_SEPARATOR}{definition_version}"
+
+
+def process_id_at(place: str) -> str:
+    """Which process stands at a position."""
+    return place.split(_SEPARATOR)[2]
+
+
+def definition_version_at(place: str) -> int | None:
+    """The version of the definition of the process at a position; None where it has none."""
+    version = place.split(_SEPARATOR)[3:]
+    return int(version[0]) if version else None
 
 
 def positions_of(process_type: str) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from trellis_process.application import start_request
 from trellis_process.application.clock import Clock, system_clock
-from trellis_process.application.deciding import Pause, decide_and_save, load
+from trellis_process.application.deciding import Definitions, Pause, decide_and_save, load
 from trellis_process.application.repositories import (
     ProcessPage,
     ProcessRepository,
     StaleProcess,
     StepTrackerRepository,
 )
+from trellis_process.domain.decide import Trigger
 from trellis_process.domain.limits import (
     JsonValue,
     check_aggregate_id,
@@ -59,8 +59,10 @@ class ProcessService:
         clock: Clock = system_clock,
         new_id: Callable[[], str] = start_request.random_process_id,
         pause: Pause = time.sleep,
+        definitions: Definitions | None = None,
     ) -> None:
         self._processes = processes
+        self._definitions = definitions
         self._clock = clock
         self._new_id = new_id
         self._pause = pause
@@ -146,17 +148,27 @@ class ProcessService:
         step_name: str,
         output: JsonValue = None,
         *,
+        outcome: str | None = None,
         attempt: int | None = None,
         expected_version: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
-        """Ends a step with success and what it resulted in: JSON of at most 32 KB."""
+        """Ends a step with success and what it resulted in: JSON of at most 32 KB.
+
+        ``outcome`` is what a person chose in a human task.
+        """
         return self._change(
             process,
             self._load(process),
             lambda current, now: current.complete_step(
-                step_name, output, now=now, attempt=attempt, actor=actor, reason=reason
+                step_name,
+                output,
+                now=now,
+                outcome=outcome,
+                attempt=attempt,
+                actor=actor,
+                reason=reason,
             ),
             expected_version,
         )
@@ -168,6 +180,8 @@ class ProcessService:
         error: str,
         *,
         retry_after_ms: int | None = None,
+        code: str | None = None,
+        fatal: bool = False,
         attempt: int | None = None,
         expected_version: int | None = None,
         actor: str | None = None,
@@ -178,9 +192,13 @@ class ProcessService:
         With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
         retries are permitted: by itself and at once where it is 0, else with the first sweep after
         it is due; ``attempt`` is needed then. Without it the step has failed for good.
+
+        Where a definition orders the steps it says what is tried again, by the error's ``code``,
+        and when; ``fatal`` says that trying again is of no use. ``attempt`` is needed there while
+        another one may follow.
         """
         loaded = self._load(process)
-        if attempt is None and retry_after_ms is None:
+        if attempt is None and retry_after_ms is None and loaded.definition_version is None:
             attempt = loaded.step(step_name).current_attempt
         return self._change(
             process,
@@ -190,6 +208,8 @@ class ProcessService:
                 error,
                 now=now,
                 retry_after_ms=retry_after_ms,
+                code=code,
+                fatal=fatal,
                 attempt=attempt,
                 actor=actor,
                 reason=reason,
@@ -279,7 +299,27 @@ class ProcessService:
             expected_version,
         )
 
-    def cancel_process(
+    def skip_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        output: JsonValue = None,
+        *,
+        expected_version: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Goes on as if a step were completed; a failed process is open again with it."""
+        return self._change(
+            process,
+            self._load(process),
+            lambda current, now: current.skip_step(
+                step_name, output, now=now, actor=actor, reason=reason
+            ),
+            expected_version,
+        )
+
+    def suspend_process(
         self,
         process: Process | ProcessKey,
         *,
@@ -287,11 +327,49 @@ class ProcessService:
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
-        """Calls a process off; what is open in it is given up."""
+        """Freezes a process: reports are kept, and nothing moves or times out until it resumes."""
         return self._change(
             process,
             self._load(process),
-            lambda current, now: current.cancel(now=now, actor=actor, reason=reason),
+            lambda current, now: current.suspend(now=now, actor=actor, reason=reason),
+            expected_version,
+        )
+
+    def resume_process(
+        self,
+        process: Process | ProcessKey,
+        *,
+        expected_version: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Lets a suspended process go on, first from what was reported meanwhile."""
+        return self._change(
+            process,
+            self._load(process),
+            lambda current, now: current.resume(now=now, actor=actor, reason=reason),
+            expected_version,
+        )
+
+    def cancel_process(
+        self,
+        process: Process | ProcessKey,
+        *,
+        compensate: bool = False,
+        expected_version: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Calls a process off; what is open in it is given up.
+
+        With ``compensate`` what had been completed is undone first, where its definition says how.
+        """
+        return self._change(
+            process,
+            self._load(process),
+            lambda current, now: current.cancel(
+                now=now, compensate=compensate, actor=actor, reason=reason
+            ),
             expected_version,
         )
 
@@ -330,6 +408,15 @@ class ProcessService:
             cursor=cursor,
         )
 
+    def count_open(self, tenant_id: str, process_type: str) -> dict[int | None, int]:
+        """How many of a tenant's processes of a type are open, by the version of their definition.
+
+        None stands for those without one. What changed this moment may be counted as before.
+        """
+        return self._processes.count_open(
+            check_name("tenant_id", tenant_id), check_name("process_type", process_type)
+        )
+
     def _load(self, process: Process | ProcessKey) -> Process:
         check_name("tenant_id", process.tenant_id)
         check_name("process_id", process.process_id)
@@ -342,14 +429,16 @@ class ProcessService:
         self,
         asked: Process | ProcessKey,
         loaded: Process,
-        decide: Callable[[Process, datetime], object],
-        expected_version: int | None,
+        trigger: Trigger,
+        expected_version: int | None = None,
     ) -> Process:
         try:
             changed = decide_and_save(
                 self._processes,
                 loaded,
-                lambda current: decide(current, self._clock()),
+                trigger,
+                clock=self._clock,
+                definitions=self._definitions,
                 expected_version=expected_version,
                 pause=self._pause,
             )

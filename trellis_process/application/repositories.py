@@ -82,6 +82,13 @@ class ProcessRepository(Protocol):
         repository did not give.
         """
 
+    def count_open(self, tenant_id: str, process_type: str) -> dict[int | None, int]:
+        """How many of a tenant's processes of a type are open, by the version of their definition.
+
+        None stands for those without a definition. A version of which none is open is missing, and
+        what changed this moment may be counted as before.
+        """
+
 
 class StepTrackerRepository(Protocol):
     """What waits in the processes of one ProcessRepository, ordered by when it is due."""

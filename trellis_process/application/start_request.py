@@ -22,15 +22,17 @@ def random_process_id() -> str:
     return str(uuid.uuid4())
 
 
-def process_id_for(tenant_id: str, idempotency_key: str) -> str:
+def process_id_for(tenant_id: str, idempotency_key: str, *, definition: str = "") -> str:
     """The id that this tenant's key always leads to, so that the id itself finds the repeat.
 
-    Raises InvalidInput for a key that is empty or too long.
+    With a definition the key is one among those of that definition alone. Raises InvalidInput for a key that is empty or too long.
     """
     check_text("idempotency_key", idempotency_key, MAX_KEY_CHARACTERS)
     if not idempotency_key:
         raise InvalidInput("idempotency_key", idempotency_key, "allowed is text, not empty")
-    return str(uuid.uuid5(_IDS_BY_KEY, f"{tenant_id}\n{idempotency_key}"))
+    # No name has a line break, so no key of one kind means the same as one of the other.
+    told = [tenant_id, definition, idempotency_key] if definition else [tenant_id, idempotency_key]
+    return str(uuid.uuid5(_IDS_BY_KEY, "\n".join(told)))
 
 
 def fingerprint(process: Process, *, auto_start_steps: bool) -> str:

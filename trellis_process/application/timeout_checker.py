@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from trellis_process.application.clock import Clock, system_clock
-from trellis_process.application.deciding import Pause, decide_and_save
+from trellis_process.application.deciding import Definitions, Pause, decide_and_save
 from trellis_process.application.repositories import StepTrackerRepository, WakeUp
 from trellis_process.domain.events import ProcessStepTimedOut
 from trellis_process.domain.process import Process, ProcessKey
-from trellis_process.domain.tracker import StepTracker, Tracker
+from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker
 from trellis_process.errors import StoreError
 
 GROUP = 8  # processes a thread is given at a time: few, so that a sweep ends when its time is up
@@ -46,6 +46,8 @@ class Sweep:
     timed_out: int = 0
     #: Attempts that began because their backoff was over.
     retried: int = 0
+    #: Waits that were over, and what was to be told at a moment.
+    fired: int = 0
     #: Processes that failed with it, no retry or no time being left.
     failed: int = 0
     #: How long the longest overdue wake-up had been due.
@@ -61,6 +63,7 @@ class Sweep:
         self.looked_at += part.looked_at
         self.timed_out += part.timed_out
         self.retried += part.retried
+        self.fired += part.fired
         self.failed += part.failed
         self.lateness = max(self.lateness, part.lateness)
         self.failures += part.failures
@@ -89,8 +92,10 @@ class TimeoutCheckerService:
         clock: Clock = system_clock,
         pause: Pause = time.sleep,
         side_by_side: int = 1,
+        definitions: Definitions | None = None,
     ) -> None:
         self._trackers = trackers
+        self._definitions = definitions
         self._on_timeout = on_timeout
         self._clock = clock
         self._pause = pause
@@ -160,25 +165,43 @@ class TimeoutCheckerService:
             process = self._trackers.processes.get(wake_up.key) or process
         fired: list[Tracker] = []
 
-        def let_fire(current: Process) -> None:
-            fired[:] = current.time_out(due, now=self._clock())
+        def let_fire(current: Process, now: datetime) -> None:
+            fired[:] = current.time_out(due, now=now)
 
-        changed = decide_and_save(self._trackers.processes, process, let_fire, pause=self._pause)
+        changed = decide_and_save(
+            self._trackers.processes,
+            process,
+            let_fire,
+            clock=self._clock,
+            definitions=self._definitions,
+            pause=self._pause,
+        )
         retried = sum(isinstance(each, StepTracker) and each.is_backoff for each in fired)
+        timed_out = sum(_is_time_limit(each) for each in fired)
         sweep.retried += retried
-        sweep.timed_out += len(fired) - retried
+        sweep.timed_out += timed_out
+        sweep.fired += len(fired) - retried - timed_out
         sweep.failed += 1 if fired and changed.has_failed() else 0
 
     def _tell(self, key: ProcessKey, tracker: Tracker, sweep: Sweep) -> bool:
         """Tells the handler of a timed-out attempt; False where it raised."""
-        if not isinstance(tracker, StepTracker) or tracker.is_backoff or self._on_timeout is None:
-            return True  # no attempt timed out, or there is nobody to tell
+        if self._on_timeout is None or not isinstance(tracker, StepTracker):
+            return True  # there is nobody to tell, or nothing to tell of
+        if not tracker.is_attempt:
+            return True
         try:
             self._on_timeout(tracker.timed_out(self._clock()))
         except Exception as error:
             sweep.add(_failed(SweepFailure(key, error, tracker.step_name)))
             return False
         return True
+
+
+def _is_time_limit(tracker: Tracker) -> bool:
+    """Whether it bounded an attempt, or the process; a wait or a timer that is over did not."""
+    if isinstance(tracker, StepTracker):
+        return tracker.is_attempt
+    return isinstance(tracker, ProcessTracker)
 
 
 def _groups(due: Iterator[WakeUp], size: int) -> Iterator[list[WakeUp]]:

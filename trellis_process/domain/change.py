@@ -15,14 +15,18 @@ from trellis_process.domain.limits import (
     check_time,
 )
 from trellis_process.domain.states import PROCESS_MOVES, ProcessState, StepState
-from trellis_process.domain.tracker import ProcessTracker, Tracker, kept_wake_up
+from trellis_process.domain.tracker import (
+    ProcessTracker,
+    Timer,
+    TimerKind,
+    Tracker,
+    kept_wake_up,
+)
 
 if TYPE_CHECKING:
     from trellis_process.domain.process import Process
     from trellis_process.domain.step import ProcessStep
 
-STEP_FAILED = "step_failed"  # the reason of a process that failed because a step did
-TIMEOUT = "timeout"  # the reason of a process that ran past its own deadline
 TIMED_OUT = "timed out"  # the error of a step whose last attempt timed out
 
 _ENDINGS: dict[ProcessState, type[happened.ProcessEvent]] = {
@@ -99,7 +103,7 @@ class Change:
     def put(self, step: ProcessStep) -> ProcessStep:
         """The step stands like this now; with its first report a pending process is under way."""
         if self.process.state is ProcessState.PENDING:
-            self._move(ProcessState.IN_PROGRESS)
+            self.move(ProcessState.IN_PROGRESS)
         self.process.steps[step.name] = step
         return step
 
@@ -116,14 +120,75 @@ class Change:
     def start_attempt(self, step: ProcessStep) -> None:
         """The next attempt at a step begins."""
         step = self.put(step.next_attempt(self.now, self.actor))
-        self.record(happened.StepStarted, step_name=step.name, attempt=step.attempt)
+        self.record(
+            happened.CompensationStarted
+            if self.process.is_compensation(step)
+            else happened.StepStarted,
+            step_name=step.name,
+            attempt=step.attempt,
+        )
+
+    def complete(
+        self, step: ProcessStep, output: JsonValue, outcome: str | None, attempt: int | None
+    ) -> None:
+        """A step is done."""
+        step = self.put(step.completed(output, self.now, self.actor, outcome))
+        self.record(
+            happened.CompensationCompleted
+            if self.process.is_compensation(step)
+            else happened.StepCompleted,
+            step_name=step.name,
+            attempt=attempt or step.attempt,
+        )
+
+    def fail_attempt(self, step: ProcessStep, error: str, pause_ms: int | None) -> None:
+        """An attempt failed; the next one begins after so long, or the step fails."""
+        if pause_ms is None:
+            self.fail(step, error)
+            self.step_ended(step.name)
+        else:
+            self.retry_later(step, error, pause_ms)
+
+    def fail(self, step: ProcessStep, error: str, outcome: str | None = None) -> None:
+        """A step fails for good."""
+        step = self.put(step.failed(error, self.now, self.actor, outcome))
+        self.record(
+            happened.CompensationFailed
+            if self.process.is_compensation(step)
+            else happened.StepFailed,
+            step_name=step.name,
+            attempt=step.attempt,
+        )
+
+    def step_ended(self, name: str) -> None:
+        """What follows from a step's end follows; in a suspended process once it is resumed."""
+        process = self.process
+        if process.state is ProcessState.SUSPENDED:
+            process.unrouted = (*process.unrouted, name)
+        else:
+            process.course.step_ended(self, process.step(name))
 
     def retry_later(self, step: ProcessStep, error: str, delay_ms: int) -> None:
-        """An attempt failed; the next one begins after so long, or at once."""
-        due_at = self.now + timedelta(milliseconds=delay_ms)
-        step = self.put(step.waiting_for_retry(error, due_at, self.actor))
+        """An attempt failed, as was reported; the next one begins after so long, or at once."""
+        step = self._back_off(step, error, delay_ms)
         self.record(happened.StepAttemptFailed, step_name=step.name, attempt=step.attempt)
-        if not delay_ms:
+        self._start_if_due(step)
+
+    def time_out(self, step: ProcessStep, pause_ms: int | None) -> None:
+        """An attempt took too long; the next one begins after so long, or the step fails."""
+        self.record(
+            happened.ProcessStepTimedOut,
+            step_name=step.name,
+            attempt=step.attempt,
+            retries_permitted=step.retries_permitted,
+            first_attempt=step.first_attempt,
+        )
+        if pause_ms is None:
+            self.fail(step, TIMED_OUT)
+            self.step_ended(step.name)
+        elif pause_ms:
+            self._back_off(step, TIMED_OUT, pause_ms)
+        else:
             self.start_attempt(step)
 
     def suspend(self, step: ProcessStep, due_at: datetime | None) -> None:
@@ -138,36 +203,50 @@ class Change:
         step = self.put(step.resumed(self.now, self.actor))
         self.record(happened.StepResumed, step_name=step.name, attempt=step.attempt)
 
-    def fail(self, step: ProcessStep, error: str) -> None:
-        """A step fails for good, and with it the process."""
-        step = self.put(step.failed(error, self.now, self.actor))
-        self.record(happened.StepFailed, step_name=step.name, attempt=step.attempt)
-        self.finish(ProcessState.FAILED, STEP_FAILED)
-
     def fire(self, tracker: Tracker) -> None:
-        """What waited has waited long enough.
-
-        The process fails at its own deadline. A timed-out attempt, or one that nobody resumed in
-        time, is followed by the next, or its step fails if none is left. A backoff that is over is
-        followed by its attempt.
-        """
+        """What waited has waited long enough; the process's course says what that means."""
+        process = self.process
         if isinstance(tracker, ProcessTracker):
-            self.finish(ProcessState.FAILED, TIMEOUT)
-            return
-        step = self.process.step(tracker.step_name)
-        if tracker.is_backoff:
-            self.start_attempt(step)
-            return
-        self.record(
-            happened.ProcessStepTimedOut,
-            step_name=step.name,
-            attempt=step.attempt,
-            retries_permitted=step.retries_permitted,
-        )
-        if tracker.has_retries_left():
-            self.start_attempt(step)
+            process.course.deadline_passed(self)
+        elif isinstance(tracker, Timer):
+            self.ring(tracker)
+        elif tracker.is_backoff:
+            self.start_attempt(process.step(tracker.step_name))
         else:
-            self.fail(step, TIMED_OUT)
+            process.course.timed_out(self, process.step(tracker.step_name), tracker)
+
+    def ring(self, timer: Timer) -> None:
+        """A timer's moment has come; it is told once."""
+        process = self.process
+        process.timers = tuple(each for each in process.timers if each != timer)
+        if timer.kind is TimerKind.ESCALATION:
+            assert timer.step_name is not None, "an escalation is about a task"
+            step = process.step(timer.step_name)
+            self.record(happened.TaskEscalated, step_name=step.name, attempt=step.attempt)
+            return
+        scope = timer.name if timer.step_name is None else f"{timer.step_name}/{timer.name}"
+        actual_ms = (self.now - timer.since) // timedelta(milliseconds=1)
+        process.breaches = process.breaches | {scope: actual_ms}
+        if timer.sends_event:
+            self.record(
+                happened.SlaBreached,
+                tier=timer.name,
+                expected_ms=(timer.due_at - timer.since) // timedelta(milliseconds=1),
+                actual_ms=actual_ms,
+                step_name=timer.step_name,
+            )
+
+    def stop_timers(self, step_name: str | None) -> None:
+        """What a step's timers, or with None those of the process, were for has ended.
+
+        One that was due by now and that no sweep has found yet is told of all the same.
+        """
+        for timer in [each for each in self.process.timers if each.step_name == step_name]:
+            if timer.kind is TimerKind.SLA and timer.is_due(self.now):
+                self.ring(timer)
+        self.process.timers = tuple(
+            each for each in self.process.timers if each.step_name != step_name
+        )
 
     def finish(self, state: ProcessState, reason: str | None = None) -> None:
         """The process ends; what is open in it is given up, and nothing waits any more."""
@@ -175,26 +254,43 @@ class Change:
         for step in list(process.steps.values()):
             if step.is_open:
                 process.steps[step.name] = step.cancelled(self.now)
-        self._move(state)
+        self.stop_timers(None)
+        process.timers = process.unrouted = ()
+        self.move(state)
         process.reason = reason
-        process.due_at = None
+        process.due_at = process.ends_as = None
         self.record(_ENDINGS[state], reason=reason)
 
     def reopen(self) -> None:
         """A failed process is under way again, with its whole time before it."""
         process = self.process
-        self._move(ProcessState.IN_PROGRESS)
-        process.reason = None
-        self._set_deadline()
+        self.open_again()
         for step in list(process.steps.values()):
             if step.state is StepState.CANCELLED:
                 process.steps[step.name] = step.reopened()
+
+    def open_again(self) -> None:
+        """A failed process is under way again, its steps left as they are."""
+        self.move(ProcessState.IN_PROGRESS)
+        self.process.reason = self.process.compensation = None
+        self._set_deadline()
+
+    def _back_off(self, step: ProcessStep, error: str, delay_ms: int) -> ProcessStep:
+        due_at = self.now + timedelta(milliseconds=delay_ms)
+        return self.put(step.waiting_for_retry(error, due_at, self.actor))
+
+    def _start_if_due(self, step: ProcessStep) -> None:
+        assert step.due_at is not None, "a backoff ends"
+        # In a suspended process nothing is sent; the first sweep after its resumption starts it.
+        if step.due_at <= self.now and self.process.state is not ProcessState.SUSPENDED:
+            self.start_attempt(step)
 
     def _set_deadline(self) -> None:
         limit = self.process.timeout_ms
         self.process.due_at = None if limit is None else self.now + timedelta(milliseconds=limit)
 
-    def _move(self, state: ProcessState) -> None:
+    def move(self, state: ProcessState) -> None:
+        """The process is in that state now."""
         before = self.process.state
         assert state in PROCESS_MOVES[before], f"{before} → {state} is no move of a process"
         self.process.state = state

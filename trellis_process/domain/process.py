@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import copy, deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
 from trellis_process.domain.change import Change
-from trellis_process.domain.events import ProcessEvent, StepCompleted
+from trellis_process.domain.course import Failure
+from trellis_process.domain.events import (
+    ProcessResumed,
+    ProcessSuspended,
+    StepSkipped,
+)
 from trellis_process.domain.limits import (
+    MAX_CODE_CHARACTERS,
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUT_BYTES,
     JsonValue,
@@ -18,64 +23,33 @@ from trellis_process.domain.limits import (
     check_json,
     check_metadata,
     check_name,
+    check_optional_text,
     check_retry_after_ms,
     check_text,
     check_time,
     check_timeout_ms,
 )
+from trellis_process.domain.record import Parent, ProcessKey, ProcessRecord
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep, steps_by_name
-from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker, earliest
-from trellis_process.errors import ProcessFinished, StepFinished, StepNotFound, StepNotStarted
+from trellis_process.domain.tracker import ProcessTracker, StepTracker, Timer, Tracker, earliest
+from trellis_process.errors import (
+    Compensating,
+    ProcessFinished,
+    StepFinished,
+    StepNotStarted,
+)
 
-
-@dataclass(frozen=True)
-class ProcessKey:
-    """What tells one process from all others. An id means nothing without its tenant."""
-
-    tenant_id: str
-    process_id: str
+__all__ = ["Parent", "Process", "ProcessKey"]
 
 
 @dataclass(kw_only=True)
-class Process:
+class Process(ProcessRecord):
     """One run of a journey: belongs to a tenant, is about an aggregate, consists of steps.
 
     Begin one with ``Process.start``. Every method that changes it is told the time, and
     ``has_changed`` tells whether there is anything to save: a no-op leaves it as it was.
     """
-
-    tenant_id: str
-    process_id: str
-    process_type: str
-    aggregate_type: str
-    aggregate_id: str
-    steps: dict[str, ProcessStep]
-    started_at: datetime
-    changed_at: datetime
-    state: ProcessState = ProcessState.PENDING
-    metadata: dict[str, JsonValue] = field(default_factory=dict)
-    #: How long the whole process may take, in milliseconds; None for as long as it likes.
-    timeout_ms: int | None = None
-    #: The deadline of the whole process.
-    due_at: datetime | None = None
-    #: Why it failed or was cancelled.
-    reason: str | None = None
-    #: Counts the changes that were saved: 0 before the first save.
-    version: int = 0
-    #: The version before this one that had events, by which a consumer sees a gap; 0 for none.
-    previous_event_version: int = 0
-    #: When the checker is to look at this process next: never later than anything is due.
-    wake_up_at: datetime | None = None
-    #: What the request to start it looked like, where it came with an idempotency key.
-    start_fingerprint: str | None = None
-    #: The events of the latest change.
-    events: tuple[ProcessEvent, ...] = ()
-    #: Whether there is a change that is not saved yet.
-    has_changed: bool = False
-    #: Whether that change brings metadata, an output or what a step goes on with, which a store
-    #: may find too large; any other change it has to take.
-    brings_payload: bool = False
 
     @classmethod
     def start(
@@ -118,70 +92,6 @@ class Process:
         process.started_at = process.changed_at
         return process
 
-    # -- What it says ------------------------------------------------------------------------
-
-    @property
-    def key(self) -> ProcessKey:
-        """What tells this process from all others."""
-        return ProcessKey(self.tenant_id, self.process_id)
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When it became final; None while it is open."""
-        return self.changed_at if self.state.is_final else None
-
-    def is_completed(self) -> bool:
-        """Whether every step is done."""
-        return self.state is ProcessState.COMPLETED
-
-    def has_failed(self) -> bool:
-        """Whether it ended without success."""
-        return self.state is ProcessState.FAILED
-
-    def step(self, name: str) -> ProcessStep:
-        """The step of that name. Raises StepNotFound, saying which steps there are."""
-        try:
-            return self.steps[name]
-        except (KeyError, TypeError):
-            raise StepNotFound(str(name), list(self.steps)) from None
-
-    def tracker(self, step_name: str) -> StepTracker | None:
-        """The time limit of a step's attempt or waiting; None where nothing limits it."""
-        step = self.step(step_name)
-        if step.due_at is None:
-            return None
-        return StepTracker(
-            tenant_id=self.tenant_id,
-            process_id=self.process_id,
-            step_name=step.name,
-            attempt=step.attempt,
-            retries_permitted=step.retries_permitted,
-            due_at=step.due_at,
-            waits_for=step.waits_for,
-        )
-
-    def deadline_tracker(self) -> ProcessTracker | None:
-        """The time limit of the process as a whole; None where nothing limits it, or it ended."""
-        if self.due_at is None:
-            return None
-        return ProcessTracker(
-            tenant_id=self.tenant_id, process_id=self.process_id, due_at=self.due_at
-        )
-
-    def trackers(self) -> list[Tracker]:
-        """Everything that waits in this process, the process's own deadline first."""
-        of_steps = (self.tracker(name) for name in self.steps)
-        return [tracker for tracker in (self.deadline_tracker(), *of_steps) if tracker is not None]
-
-    def due_trackers(self, now: datetime) -> list[Tracker]:
-        """What of it is due; the process's own deadline alone, for with that everything ends."""
-        deadline = self.deadline_tracker()
-        if deadline is not None and deadline.is_due(now):
-            return [deadline]
-        return [tracker for tracker in self.trackers() if tracker.is_due(now)]
-
-    # -- What can be asked of it -------------------------------------------------------------
-
     def start_step(
         self,
         name: str,
@@ -205,9 +115,7 @@ class Process:
         step.check_attempt(attempt, latest=step.attempt_to_start)
         if step.is_startable and attempt in (None, step.attempt_to_start):
             with Change(self, now, actor, reason) as change:
-                if step.state is StepState.FAILED:
-                    change.reopen()
-                change.start_attempt(step)
+                self.course.retry(change, step)
             return self.tracker(name)
         self._refuse_if_finished(step, "start the step")
         return self.tracker(name)
@@ -218,6 +126,7 @@ class Process:
         output: JsonValue = None,
         *,
         now: datetime,
+        outcome: str | None = None,
         attempt: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
@@ -226,22 +135,22 @@ class Process:
 
         A success is accepted from any attempt while the step is open, and without the step
         having been started: work done is done. Completing a completed step again is a no-op,
-        the first output stays.
+        the first output and outcome stay. ``outcome`` is what a person chose in a human task.
 
-        Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, InvalidInput.
+        Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, NotReported,
+        InvalidInput.
         """
         output = check_json("output", output, MAX_OUTPUT_BYTES)
         step = self.step(name)
         step.check_attempt(attempt)
-        if step.state is StepState.COMPLETED:
+        if step.state is StepState.COMPLETED or step.is_of_earlier_visit(attempt):
             return
         self._refuse_if_finished(step, "complete the step")
+        outcome = self.course.check_completion(self, step, outcome)
         with Change(self, now, actor, reason) as change:
             change.bring(output)
-            step = change.put(step.completed(output, change.now, change.actor))
-            change.record(StepCompleted, step_name=name, attempt=attempt or step.attempt)
-            if all(each.state.is_done for each in self.steps.values()):
-                change.finish(ProcessState.COMPLETED)
+            change.complete(step, output, outcome, attempt)
+            change.step_ended(name)
 
     def fail_step(
         self,
@@ -250,6 +159,8 @@ class Process:
         *,
         now: datetime,
         retry_after_ms: int | None = None,
+        code: str | None = None,
+        fatal: bool = False,
         attempt: int | None = None,
         actor: str | None = None,
         reason: str | None = None,
@@ -257,7 +168,9 @@ class Process:
         """Ends a step without success, and with it the process; or, if asked, tries it again.
 
         With ``retry_after_ms`` (0 to a year) the next attempt begins that much later, as long as
-        retries are permitted; with none left, and without it, the step has failed for good.
+        retries are permitted; with none left, and without it, the step has failed for good. Where
+        a definition orders the steps, that says what is tried again and when, by the error's
+        ``code``; unless the failure is ``fatal``, or says itself when to try again.
 
         It counts only for the current attempt: from an older one it is ignored. Failing a
         failed step, or an attempt whose retry is to come, again is a no-op, the first error stays.
@@ -265,20 +178,24 @@ class Process:
 
         Raises StepNotFound, StepFinished, ProcessFinished, AttemptUnknown, InvalidInput.
         """
-        error = check_text("error", error, MAX_ERROR_CHARACTERS)
-        check_retry_after_ms(retry_after_ms, attempt)
+        failure = Failure(
+            check_text("error", error, MAX_ERROR_CHARACTERS),
+            code=check_optional_text("code", code, MAX_CODE_CHARACTERS),
+            is_fatal=fatal,
+            retry_after_ms=check_retry_after_ms(retry_after_ms, attempt),
+        )
         step = self.step(name)
         step.check_attempt(attempt)
         if step.state is StepState.FAILED:
             return
         self._refuse_if_finished(step, "fail the step")
-        if step.is_older(attempt) or (step.waits_for_retry and retry_after_ms is not None):
+        if step.is_older(attempt):
+            return
+        pause_ms = self.course.pause_after(self, step, failure, attempt)
+        if step.waits_for_retry and pause_ms is not None:
             return
         with Change(self, now, actor, reason) as change:
-            if retry_after_ms is None or not step.has_retries_left:
-                change.fail(step, error)
-            else:
-                change.retry_later(step, error, retry_after_ms)
+            change.fail_attempt(step, failure.error, pause_ms)
 
     def suspend_step(
         self,
@@ -383,17 +300,91 @@ class Process:
             change.put(step.alive_until(due_at, change.actor))
         return self.tracker(name)
 
-    def cancel(self, *, now: datetime, actor: str | None = None, reason: str | None = None) -> None:
+    def skip_step(
+        self,
+        name: str,
+        output: JsonValue = None,
+        *,
+        now: datetime,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Lets the process go on as if a step were completed, with an output if given.
+
+        Skipping a failed step opens its process again. Skipping a skipped or completed step is a
+        no-op. Raises StepNotFound, StepFinished, ProcessFinished, Compensated, InvalidInput.
+        """
+        output = check_json("output", output, MAX_OUTPUT_BYTES)
+        step = self.step(name)
+        if step.state.is_done:
+            return
+        if step.state is not StepState.FAILED or self.state is not ProcessState.FAILED:
+            self._refuse_if_finished(step, "skip the step")
+        with Change(self, now, actor, reason) as change:
+            if self.state is ProcessState.FAILED:
+                self.course.reopen(change, step)
+            else:
+                self.course.leave(change, step)
+            change.bring(output)
+            change.put(step.skipped(output, change.now, change.actor))
+            change.record(StepSkipped, step_name=name, attempt=max(1, step.attempt))
+            change.step_ended(name)
+
+    def suspend(
+        self, *, now: datetime, actor: str | None = None, reason: str | None = None
+    ) -> None:
+        """Freezes the process: reports are kept, and nothing moves or times out until it resumes.
+
+        Suspending a suspended process is a no-op. Raises ProcessFinished where it is final, and
+        Compensating where it undoes what had been completed.
+        """
+        if self.state is ProcessState.SUSPENDED:
+            return
+        if self.state.is_final:
+            raise ProcessFinished("suspend", self.state)
+        if self.state is ProcessState.COMPENSATING:
+            raise Compensating("suspend")
+        with Change(self, now, actor, reason) as change:
+            change.move(ProcessState.SUSPENDED)
+            change.record(ProcessSuspended)
+            self.wake_up_at = None
+
+    def resume(self, *, now: datetime, actor: str | None = None, reason: str | None = None) -> None:
+        """Lets a suspended process go on, first from what was reported meanwhile.
+
+        What has become due fires with the next sweep. A no-op where it is not suspended. Raises
+        ProcessFinished where it is final.
+        """
+        if self.state.is_final:
+            raise ProcessFinished("resume", self.state)
+        if self.state is not ProcessState.SUSPENDED:
+            return
+        with Change(self, now, actor, reason) as change:
+            begun = any(step.state is not StepState.PENDING for step in self.steps.values())
+            change.move(ProcessState.IN_PROGRESS if begun else ProcessState.PENDING)
+            change.record(ProcessResumed)
+            ended, self.unrouted = self.unrouted, ()
+            self.course.resumed(change, ended)
+
+    def cancel(
+        self,
+        *,
+        now: datetime,
+        compensate: bool = False,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> None:
         """Calls the process off; what is open in it is given up. Cancelling again is a no-op.
 
+        With ``compensate`` what had been completed is undone first, where its definition says how.
         Raises ProcessFinished where it is completed or failed.
         """
-        if self.state is ProcessState.CANCELLED:
+        if self.state is ProcessState.CANCELLED or self.ends_as is ProcessState.CANCELLED:
             return
         if self.state.is_final:
             raise ProcessFinished("cancel", self.state)
         with Change(self, now, actor, reason) as change:
-            change.finish(ProcessState.CANCELLED, change.reason)
+            self.course.cancel(change, compensate=compensate)
 
     def time_out(self, trackers: Iterable[Tracker], *, now: datetime) -> list[Tracker]:
         """Lets these trackers fire, then plans the next wake-up; returns those that fired.
@@ -415,17 +406,6 @@ class Process:
             change.end(due_next)
         return fired
 
-    def waits(self) -> bool:
-        """Whether something in it has a deadline, so that the checker must look at it some day."""
-        return not self.state.is_final and bool(self.trackers())
-
-    def wakes_in_time(self) -> bool:
-        """Whether its wake-up is as promised: not after the earliest deadline, none at the end."""
-        if self.state.is_final:
-            return self.wake_up_at is None
-        needed = earliest(self.trackers())
-        return needed is None or (self.wake_up_at is not None and self.wake_up_at <= needed)
-
     def renew_wake_up(self, *, now: datetime) -> None:
         """Plans the wake-up anew although nothing happened, as an audit does to mend its index.
 
@@ -437,27 +417,11 @@ class Process:
             due_next -= timedelta(milliseconds=1)
         Change(self, now).end(due_next)
 
-    # -- How it is kept ----------------------------------------------------------------------
-
-    def saved(self) -> None:
-        """The change is stored: it is this version now, and there is nothing more to save."""
-        self.version += 1
-        self.has_changed = self.brings_payload = False
-
-    def copy(self) -> Self:
-        """The same process as an object of its own, sharing nothing that can be changed."""
-        twin = copy(self)
-        twin.steps = {name: step.copy() for name, step in self.steps.items()}
-        twin.metadata = deepcopy(self.metadata)
-        return twin
-
-    def become(self, other: Process) -> None:
-        """Turns this object into the same process as it is stored now."""
-        self.__dict__.update(other.copy().__dict__)
-
     def _still_waits_for(self, tracker: Tracker) -> bool:
         if isinstance(tracker, ProcessTracker):
             return tracker == self.deadline_tracker()
+        if isinstance(tracker, Timer):
+            return tracker in self.timers
         return tracker == self.tracker(tracker.step_name)
 
     def _refuse_if_finished(self, step: ProcessStep, action: str) -> None:

@@ -65,6 +65,14 @@ class WaitingFor(StrEnum):
     RETRY = "retry"
     #: Somebody who resumes it, or the end of the time given for that.
     RESUMPTION = "resumption"
+    #: A moment, and nothing else.
+    TIME = "time"
+    #: A signal by name, or the end of the time given for that.
+    SIGNAL = "signal"
+    #: A person who chooses an outcome, or the day it is due.
+    PERSON = "person"
+    #: Steps inside of it, or processes that it started.
+    CHILDREN = "children"
 
 
 FINAL_PROCESS_STATES = frozenset(
@@ -78,9 +86,19 @@ _ENDS = {ProcessState.COMPLETED, ProcessState.FAILED, ProcessState.CANCELLED}
 
 #: Which state of a process may follow which.
 PROCESS_MOVES: dict[ProcessState, set[ProcessState]] = {
-    ProcessState.PENDING: {ProcessState.IN_PROGRESS, ProcessState.SUSPENDED, *_ENDS},
+    ProcessState.PENDING: {
+        ProcessState.IN_PROGRESS,
+        ProcessState.SUSPENDED,
+        ProcessState.COMPENSATING,
+        *_ENDS,
+    },
     ProcessState.IN_PROGRESS: {ProcessState.SUSPENDED, ProcessState.COMPENSATING, *_ENDS},
-    ProcessState.SUSPENDED: {ProcessState.PENDING, ProcessState.IN_PROGRESS, *_ENDS},
+    ProcessState.SUSPENDED: {
+        ProcessState.PENDING,
+        ProcessState.IN_PROGRESS,
+        ProcessState.COMPENSATING,  # called off, with what was done to be undone
+        *_ENDS,
+    },
     ProcessState.COMPENSATING: {ProcessState.FAILED, ProcessState.CANCELLED},
     ProcessState.COMPLETED: set(),
     ProcessState.FAILED: {ProcessState.IN_PROGRESS},  # a failed step is retried on purpose
@@ -105,7 +123,8 @@ STEP_MOVES: dict[StepState, set[StepState]] = {
         *FINAL_STEP_STATES,
     },
     StepState.COMPLETED: set(),
-    StepState.FAILED: {StepState.IN_PROGRESS},  # retried on purpose
+    # Retried on purpose, or passed over; what has steps inside of it waits for them again.
+    StepState.FAILED: {StepState.IN_PROGRESS, StepState.WAITING, StepState.SKIPPED},
     StepState.SKIPPED: set(),
-    StepState.CANCELLED: {StepState.PENDING},  # the process is reopened
+    StepState.CANCELLED: {StepState.PENDING, StepState.WAITING},  # the process is reopened
 }

@@ -18,7 +18,21 @@ from trellis_process.domain.limits import (
     check_whole_number,
 )
 from trellis_process.domain.states import STEP_MOVES, StepState, WaitingFor
+from trellis_process.domain.task import HumanTaskTerms
 from trellis_process.errors import AttemptUnknown, Described, InvalidInput, ResumptionUnknown
+
+UNDO = "undo:"  # begins the name of a step that undoes another; no name of a definition has a colon
+
+#: What nobody needs of a step that is done. A failed one keeps it all, to be tried again.
+_NOT_NEEDED: dict[str, JsonValue] = {
+    "error": None,
+    "resume_data": None,
+    "service": None,
+    "input": None,
+    "task": None,
+    "progress": None,
+}
+_JSON_FIELDS = ("output", "resume_data", "input", "progress")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +75,22 @@ class ProcessStep:
     #: Who made the last report about the step, where that is known.
     reported_by: str | None = None
 
+    # What only a step has that a definition orders.
+    #: How often it was entered.
+    visits: int = 1
+    #: The first attempt of this visit; what is reported of an earlier one is about another visit.
+    first_attempt: int = 1
+    #: The service that does its work, while it is open.
+    service: str | None = None
+    #: What that service, or that person, is given; kept while it is open.
+    input: JsonValue = None
+    #: What a person is asked, while it is open.
+    task: HumanTaskTerms | None = None
+    #: Its named result, where it has one beside success and failure.
+    outcome: str | None = None
+    #: How far the steps or processes inside of it have come, in the engine's own words.
+    progress: JsonValue = None
+
     def __post_init__(self) -> None:
         check_name("name", self.name)
         check_timeout_ms("timeout_ms", self.timeout_ms)
@@ -68,7 +98,7 @@ class ProcessStep:
 
     def copy(self) -> ProcessStep:
         """The same step, sharing nothing that can be changed."""
-        shared = {name: getattr(self, name) for name in ("output", "resume_data")}
+        shared = {name: getattr(self, name) for name in _JSON_FIELDS}
         if not any(isinstance(value, dict | list) for value in shared.values()):
             return self
         twin = copy(self)
@@ -87,6 +117,11 @@ class ProcessStep:
     def is_open(self) -> bool:
         """Whether the step still takes reports."""
         return not self.state.is_final
+
+    @property
+    def undoes(self) -> str | None:
+        """The step that this one undoes, where it is a compensation that a definition ordered."""
+        return self.name.removeprefix(UNDO) if self.name.startswith(UNDO) else None
 
     def check_attempt(self, attempt: int | None, *, latest: int | None = None) -> None:
         """Raises AttemptUnknown where an attempt is named that comes after the latest possible.
@@ -132,7 +167,7 @@ class ProcessStep:
     @property
     def has_retries_left(self) -> bool:
         """Whether another attempt may follow the current one by itself."""
-        return self.current_attempt <= self.retries_permitted
+        return self.current_attempt - self.first_attempt < self.retries_permitted
 
     @property
     def next_resumption(self) -> int:
@@ -148,6 +183,14 @@ class ProcessStep:
     def is_older(self, attempt: int | None) -> bool:
         """Whether a report names an attempt that a later one has replaced."""
         return attempt is not None and attempt < self.current_attempt
+
+    def is_of_earlier_visit(self, attempt: int | None) -> bool:
+        """Whether a report names an attempt from before the step was last entered."""
+        return attempt is not None and attempt < self.first_attempt
+
+    def waiting_again(self, waits_for: WaitingFor) -> ProcessStep:
+        """The failed or given-up step as one that waits for what is inside of it once more."""
+        return self._move(StepState.WAITING, waits_for=waits_for, ended_at=None, error=None)
 
     def next_attempt(self, now: datetime, by: str | None) -> ProcessStep:
         """The next attempt under way; its deadline counts from its own start."""
@@ -202,15 +245,34 @@ class ProcessStep:
         """The current attempt with its deadline moved, as a heartbeat asks for."""
         return replace(self, due_at=due_at, reported_by=by)
 
-    def completed(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
+    def completed(
+        self, output: JsonValue, now: datetime, by: str | None, outcome: str | None = None
+    ) -> ProcessStep:
         """The step done, with what it resulted in; what led there is not needed any more."""
-        return self._ended(
-            StepState.COMPLETED, now, by, output=output, error=None, resume_data=None
+        result = {"output": output, "outcome": outcome}
+        return self._ended(StepState.COMPLETED, now, by, **_NOT_NEEDED, **result)
+
+    def skipped(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
+        """The step passed over, with what it is to have resulted in."""
+        return self._ended(StepState.SKIPPED, now, by, **_NOT_NEEDED, output=output)
+
+    def waiting(
+        self, waits_for: WaitingFor, now: datetime, due_at: datetime | None = None
+    ) -> ProcessStep:
+        """The step entered, where no service does its work: it waits, from its next attempt on."""
+        return self._move(
+            StepState.WAITING,
+            waits_for=waits_for,
+            attempt=self.attempt + 1,
+            started_at=now,
+            due_at=due_at,
         )
 
-    def failed(self, error: str, now: datetime, by: str | None) -> ProcessStep:
-        """The step failed for good, and why."""
-        return self._ended(StepState.FAILED, now, by, error=error)
+    def failed(
+        self, error: str, now: datetime, by: str | None, outcome: str | None = None
+    ) -> ProcessStep:
+        """The step failed for good, and why; what an earlier visit resulted in is forgotten."""
+        return self._ended(StepState.FAILED, now, by, error=error, output=None, outcome=outcome)
 
     def cancelled(self, now: datetime) -> ProcessStep:
         """The step given up because its process ended; who last reported on it stays known."""

@@ -23,3 +23,14 @@ def to_text(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment_from(text: str) -> datetime:
+    """The moment that RFC 3339 text such as ``2026-03-01T09:30:00Z`` means, in UTC.
+
+    Raises ValueError for text that is none, or has no time zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("it needs a time zone, such as Z at its end")
+    return moment.astimezone(UTC)

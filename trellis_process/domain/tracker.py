@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from trellis_process.domain.events import ProcessStepTimedOut
@@ -24,10 +25,13 @@ class StepTracker:
     #: What the step waits for until then; None where an attempt is under way.
     waits_for: WaitingFor | None = None
 
+    #: The first attempt that counts, where the step was entered before.
+    first_attempt: int = 1
+
     @property
     def retry_count(self) -> int:
         """The retries made so far: none during the first attempt."""
-        return self.attempt - 1
+        return self.attempt - self.first_attempt
 
     def is_due(self, now: datetime) -> bool:
         """Whether the attempt's time is up: due is due at the very moment."""
@@ -37,6 +41,11 @@ class StepTracker:
     def is_backoff(self) -> bool:
         """Whether it is the pause before the next attempt, whose end is nobody's fault."""
         return self.waits_for is WaitingFor.RETRY
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether it bounds an attempt, also one that waits for somebody in between."""
+        return self.waits_for in (None, WaitingFor.RESUMPTION)
 
     def has_retries_left(self) -> bool:
         """Whether another attempt follows if this one times out."""
@@ -67,7 +76,38 @@ class ProcessTracker:
         return now >= self.due_at
 
 
-Tracker: TypeAlias = StepTracker | ProcessTracker
+class TimerKind(StrEnum):
+    """What it means that a timer is due."""
+
+    #: A process or step takes longer than agreed; told, and nothing else.
+    SLA = "sla"
+    #: Nobody has dealt with a task for so long that somebody else should know.
+    ESCALATION = "escalation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timer:
+    """A moment at which something is told, beside what bounds an attempt, a wait or a process."""
+
+    tenant_id: str
+    process_id: str
+    kind: TimerKind
+    #: Of several of a kind, which: the tier of an SLA.
+    name: str
+    due_at: datetime
+    #: When its time began to count.
+    since: datetime
+    #: The step that it is about; None for the process.
+    step_name: str | None = None
+    #: Whether it is told by an event; otherwise it is only on record.
+    sends_event: bool = True
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether its moment has come."""
+        return now >= self.due_at
+
+
+Tracker: TypeAlias = StepTracker | ProcessTracker | Timer
 """Anything that waits."""
 
 

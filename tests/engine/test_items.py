@@ -1,0 +1,310 @@
+"""Foreach and subprocess."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.driving import Drive, service, undo
+from trellis_process.domain.definition.steps import (
+    Branch,
+    ConditionStep,
+    ForEach,
+    ForEachStep,
+    Parallel,
+    ParallelStep,
+    SubprocessStep,
+)
+from trellis_process.domain.states import ProcessState
+
+
+def each(*steps, **more) -> ForEachStep:
+    step = {key: more.pop(key) for key in ("on_failure",) if key in more}
+    body = steps or (service("pack", inputs={"item": "item", "index": "item_index"}),)
+    foreach = ForEach(**({"items": "input.items", "steps": body} | more))
+    return ForEachStep("all", foreach=foreach, **step)
+
+
+def test_items_follow_one_another_unless_more_may_be_under_way():
+    drive = Drive(each(), service("after")).start(items=["x", "y"])
+    assert drive.open() == ["all", "pack:0"]
+    assert drive.process.step("pack:0").input == {"item": "x", "index": 0}
+    drive.complete("pack:0")
+    assert drive.process.step("pack:1").input == {"item": "y", "index": 1}
+    assert drive.complete("pack:1").open() == ["after"]
+
+
+def test_so_many_are_under_way_at_once():
+    drive = Drive(each(max_concurrency=3)).start(items=list(range(5)))
+    assert drive.open() == ["all", "pack:0", "pack:1", "pack:2"]
+    drive.complete("pack:1")
+    assert drive.open() == ["all", "pack:0", "pack:2", "pack:3"]
+
+
+def test_a_failed_item_is_counted_and_the_others_go_on():
+    drive = Drive(each(), service("after")).start(items=[1, 2, 3])
+    drive.complete("pack:0", {"n": 1}).fail("pack:1", "torn").complete("pack:2", {"n": 3})
+    assert drive.open() == ["after"]
+    assert drive.process.step("all").output == {
+        "processed": 2,
+        "errors": 1,
+        "results": [{"n": 1}, None, {"n": 3}],
+        "failures": [{"item_index": 1, "error": "torn"}],
+    }
+
+
+def test_results_are_in_the_order_of_the_items():
+    drive = Drive(each(max_concurrency=3)).start(items=[1, 2, 3])
+    for n in (2, 0, 1):
+        drive.complete(f"pack:{n}", n)
+    assert drive.process.step("all").output["results"] == [0, 1, 2]
+
+
+def test_it_fails_if_all_items_fail():
+    drive = Drive(each()).start(items=[1, 2]).fail("pack:0").fail("pack:1")
+    assert (drive.state, drive.reason) == ("failed", "step_failed")
+
+
+def test_fail_ends_it_with_the_first_item_that_fails():
+    drive = Drive(
+        each(max_concurrency=2, on_item_failure="fail", on_failure="after"), service("after")
+    ).start(items=[1, 2, 3])
+    drive.fail("pack:1")
+    assert drive.open() == ["after"]
+    assert drive.states()["pack:0"] == "cancelled"
+
+
+@pytest.mark.parametrize("tolerated", [1, "1", "25%"])
+def test_so_many_failed_items_are_tolerated_and_no_more(tolerated):
+    drive = Drive(each(on_item_failure=tolerated)).start(items=[1, 2, 3, 4])
+    drive.complete("pack:0").fail("pack:1")
+    assert drive.state == "in_progress"
+    assert drive.fail("pack:2").state == "failed"
+
+
+def test_no_items_are_done_at_once():
+    drive = Drive(each()).start(items=[])
+    assert drive.state == "completed"
+    assert drive.process.step("all").output == {
+        "processed": 0,
+        "errors": 0,
+        "results": [],
+        "failures": [],
+    }
+
+
+@pytest.mark.parametrize("items", [None, 7, "abc", {"a": 1}])
+def test_what_is_no_list_fails_the_step(items):
+    drive = Drive(each()).start(items=items)
+    assert (drive.state, drive.reason) == ("failed", "expression_error")
+
+
+def test_the_steps_for_an_item_see_each_other():
+    body = (service("a"), service("b", inputs={"got": "steps.a.output.n"}))
+    drive = Drive(each(*body, max_concurrency=2)).start(items=[1, 2])
+    drive.complete("a:1", {"n": 11}).complete("a:0", {"n": 10})
+    assert drive.process.step("b:0").input == {"got": 10}
+    assert drive.process.step("b:1").input == {"got": 11}
+
+
+def test_the_steps_for_an_item_see_what_came_before():
+    drive = (
+        Drive(service("first"), each(service("pack", inputs={"x": "steps.first.output"})))
+        .start(items=[1])
+        .complete("first", 7)
+    )
+    assert drive.process.step("pack:0").input == {"x": 7}
+
+
+def test_items_may_have_items():
+    inner = ForEachStep(
+        "inner",
+        foreach=ForEach(items="item", steps=(service("pack", inputs={"v": "item"}),)),
+    )
+    drive = Drive(each(inner)).start(items=[["a", "b"], ["c"]])
+    assert drive.process.step("pack:0:0").input == {"v": "a"}
+    drive.complete("pack:0:0", 1).complete("pack:0:1", 2).complete("pack:1:0", 3)
+    assert drive.state == "completed"
+    results = drive.process.step("all").output["results"]
+    assert [result["results"] for result in results] == [[1, 2], [3]]
+
+
+def test_branches_inside_of_an_item():
+    block = ParallelStep(
+        "block",
+        parallel=Parallel(
+            branches=(
+                Branch(name="l", steps=(service("a"),)),
+                Branch(name="r", steps=(service("b"),)),
+            )
+        ),
+    )
+    drive = Drive(each(block)).start(items=[1, 2])
+    drive.complete("a:0").complete("b:0")
+    assert drive.open() == ["all", "block:1", "a:1", "b:1"]
+    drive.fail("b:1")
+    assert drive.state == "completed"
+    assert drive.process.step("all").output["errors"] == 1
+
+
+def test_completed_items_are_undone_in_reverse():
+    drive = Drive(
+        each(service("pack", compensate_with="unpack")),
+        service("f"),
+        compensations=(undo("unpack", inputs={"i": "item"}),),
+    ).start(items=["x", "y"])
+    drive.complete("pack:0").complete("pack:1").fail("f")
+    assert drive.open() == ["undo:pack:1"]
+    assert drive.process.step("undo:pack:1").input == {"i": "y"}
+    drive.complete("undo:pack:1").complete("undo:pack:0")
+    assert drive.compensation == "done"
+
+
+# -- Parts ---------------------------------------------------------------------------------------
+
+
+def requested(drive: Drive) -> list:
+    return [event for event in drive.events if event.type == "ChildRequested"]
+
+
+def test_many_items_are_dealt_with_in_parts_by_children():
+    drive = Drive(each(max_concurrency=50)).start(items=list(range(60)))
+    assert [event.part for event in requested(drive)] == [0, 1]
+    assert list(drive.process.steps) == ["all"]
+    done = {"processed": 24, "errors": 1, "failures": [{"item_index": 3, "error": "torn"}]}
+    drive.child_ended("all", part=1, output=done)
+    assert [event.part for event in requested(drive)] == [0, 1, 2]
+    drive.child_ended("all", part=1, output=done)  # told again
+    drive.child_ended("all", part=0, output={"processed": 25, "errors": 0, "failures": []})
+    drive.child_ended("all", part=2, output={"processed": 10, "errors": 0, "failures": []})
+    assert drive.state == "completed"
+    assert drive.process.step("all").output == {
+        "processed": 59,
+        "errors": 1,
+        "parts": 3,
+        "failures": [{"item_index": 3, "error": "torn"}],
+    }
+
+
+def test_a_part_is_a_process_that_deals_with_its_items_and_sees_what_its_parent_sees():
+    whole = (
+        Drive(
+            service("first"),
+            each(
+                service(
+                    "pack",
+                    inputs={
+                        "i": "item",
+                        "n": "item_index",
+                        "x": "steps.first.output",
+                        "y": "input.y",
+                    },
+                ),
+                max_concurrency=25,
+            ),
+            service("never"),
+        )
+        .start(items=list(range(30)), y=5, z=6)
+        .complete("first", 7)
+    )
+    part = Drive(*whole.definition.steps).start_part(whole, 0, [25, 26], 25)
+    assert part.process.process_id == requested(whole)[0].child_id
+    assert part.open() == ["all", "pack:25", "pack:26"]
+    assert part.process.step("pack:26").input == {"i": 26, "n": 26, "x": 7, "y": 5}
+    assert part.process.input == {"input": {"y": 5}, "steps": {"first": {"output": 7}}}
+    part.complete("pack:25", 1).fail("pack:26", "torn")
+    assert part.state == "completed"
+    assert part.process.output == {
+        "processed": 1,
+        "errors": 1,
+        "results": [1, None],
+        "failures": [{"item_index": 26, "error": "torn"}],
+    }
+
+
+def test_a_part_whose_items_all_failed_says_so_and_is_completed():
+    whole = Drive(each()).start(items=list(range(30)))
+    part = Drive(*whole.definition.steps).start_part(whole, 1, [25], 25).fail("pack:25", "torn")
+    assert part.state == "completed"
+    assert part.process.output["errors"] == 1
+
+
+def test_with_fail_the_other_parts_are_given_up():
+    drive = Drive(each(max_concurrency=75, on_item_failure="fail")).start(items=list(range(100)))
+    drive.child_ended("all", part=1, state=ProcessState.FAILED, error="item 30: torn")
+    assert drive.state == "failed"
+    assert len([e for e in drive.events if e.type == "ChildCancellationRequested"]) == 2
+
+
+def test_cancelling_gives_up_the_parts():
+    drive = Drive(each(max_concurrency=75)).start(items=list(range(100)))
+    drive.do(lambda process, now: process.cancel(now=now))
+    assert len([e for e in drive.events if e.type == "ChildCancellationRequested"]) == 3
+
+
+def test_tolerance_is_about_the_whole_list():
+    drive = Drive(each(max_concurrency=100, on_item_failure="10%")).start(items=list(range(100)))
+    bad = {"processed": 20, "errors": 5, "failures": [{"item_index": 0, "error": "x"}]}
+    drive.child_ended("all", part=0, output=bad).child_ended("all", part=1, output=bad)
+    assert drive.state == "in_progress"
+    drive.child_ended("all", part=2, output=bad)
+    assert drive.state == "failed"
+
+
+def test_a_list_kept_elsewhere_is_dealt_with_by_reference():
+    reference = {"$list": "l1", "count": 10_000, "page_size": 25}
+    drive = Drive(each(max_concurrency=100)).start(items=reference)
+    assert drive.process.step("all").progress["parts"] == 400
+    assert len(requested(drive)) == 4
+
+
+# -- Subprocess ----------------------------------------------------------------------------------
+
+
+def child(**more) -> SubprocessStep:
+    return SubprocessStep("child", **({"subprocess": "other", "inputs": {"n": "input.n"}} | more))
+
+
+def test_a_child_is_requested_with_the_write_that_enters_its_step():
+    drive = Drive(child(version=3), service("after")).start(n=1)
+    (event,) = requested(drive)
+    assert (event.child_definition, event.child_definition_version, event.part) == ("other", 3, None)
+    assert drive.process.step("child").input == {"n": 1}
+    drive.child_ended("child", output={"ok": True})
+    assert drive.process.step("child").output == {"ok": True}
+    assert drive.open() == ["after"]
+
+
+def test_a_child_that_fails_fails_its_step():
+    drive = Drive(child(on_failure="mend"), service("x"), service("mend")).start(n=1)
+    drive.child_ended("child", state=ProcessState.FAILED, error="no stock")
+    assert drive.open() == ["mend"]
+    assert drive.process.step("child").error == "no stock"
+
+
+def test_the_end_of_a_child_that_nobody_waits_for_changes_nothing():
+    drive = Drive(child(), service("after")).start(n=1)
+    writes = drive.child_ended("child").writes
+    assert drive.child_ended("child").writes == writes
+    assert drive.child_ended("child", attempt=9).writes == writes
+
+
+@pytest.mark.parametrize(("abandon", "asked"), [(False, 1), (True, 0)])
+def test_cancelling_gives_up_the_child_unless_it_is_to_go_on_alone(abandon, asked):
+    drive = Drive(child(abandon=abandon)).start(n=1)
+    drive.do(lambda process, now: process.cancel(now=now))
+    assert len([e for e in drive.events if e.type == "ChildCancellationRequested"]) == asked
+
+
+def test_a_child_that_takes_too_long_is_given_up():
+    drive = Drive(child(timeout="1h")).start(n=1).sweep("1h")
+    assert (drive.state, drive.reason) == ("failed", "step_failed")
+    assert len([e for e in drive.events if e.type == "ChildCancellationRequested"]) == 1
+
+
+def test_entering_a_subprocess_again_requests_another_child():
+    drive = Drive(
+        child(), ConditionStep("more", condition="steps.child.output.more", on_true="child")
+    ).start(n=1)
+    drive.child_ended("child", output={"more": True})
+    first, second = requested(drive)
+    assert first.child_id != second.child_id

@@ -1,0 +1,138 @@
+"""ChildrenService: starts the children that processes ask for, and tells parents of their ends.
+
+It follows the events, which come at least once and in any order between parent and child. A child
+has the same id however often it is asked for, and a parent passes over what it waits for no more,
+so each child is started once and counted once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+from trellis_process.application.engine_service import EngineService
+from trellis_process.domain.definition.steps import ForEachStep
+from trellis_process.domain.engine.items import LIST, part_size
+from trellis_process.domain.engine.names import defined_name
+from trellis_process.domain.limits import JsonValue
+from trellis_process.domain.process import Parent, Process, ProcessKey
+from trellis_process.domain.states import WaitingFor
+from trellis_process.errors import Conflict, InvalidInput, NotFound, ProcessNotFound
+
+logger = logging.getLogger(__name__)
+
+ENDINGS = ("ProcessCompleted", "ProcessFailed", "ProcessCancelled")
+
+
+class Lists(Protocol):
+    """Where lists are kept that are too large for one item."""
+
+    def items(
+        self, tenant_id: str, reference: dict[str, JsonValue], first: int, count: int
+    ) -> list[JsonValue]:
+        """So many items from that index on. Raises StoreError, and NotFound where it is gone."""
+
+
+class ChildrenService:
+    """Does what events about children ask for."""
+
+    def __init__(self, service: EngineService, lists: Lists | None = None) -> None:
+        self._service = service
+        self._lists = lists
+
+    def handle(self, event: dict[str, Any]) -> None:
+        """Deals with one event, as the bus has it; one that is about no child is passed over.
+
+        Raises StoreError, and then wants it again.
+        """
+        kind, tenant_id = event["type"], event["tenant_id"]
+        if kind == "ChildRequested":
+            self._start(event)
+        elif kind == "ChildCancellationRequested":
+            self._cancel(ProcessKey(tenant_id, event["child_id"]))
+        elif kind in ENDINGS and "parent" in event:
+            self._report(ProcessKey(tenant_id, event["process_id"]))
+
+    def _start(self, event: dict[str, Any]) -> None:
+        key = ProcessKey(event["tenant_id"], event["process_id"])
+        told = Parent(
+            process_id=key.process_id,
+            step_name=event["step_name"],
+            attempt=event["attempt"],
+            part=event.get("part"),
+        )
+        parent = self._waiting(key, told)
+        if parent is None:
+            return
+        try:
+            if told.part is None:
+                child = self._service.start_child(
+                    parent,
+                    told,
+                    event["child_id"],
+                    event["child_definition"],
+                    event.get("child_definition_version"),
+                )
+            else:
+                items, first = self._part(parent, told)
+                child = self._service.start_part(parent, told, items, first)
+        except (NotFound, Conflict, InvalidInput) as error:
+            self._service.child_refused(key, told, str(error))
+            return
+        if self._waiting(key, told) is None:
+            self._cancel(child.key)  # given up while it was being started
+        elif child.state.is_final:
+            self._report(child.key)
+
+    def _waiting(self, key: ProcessKey, told: Parent) -> Process | None:
+        """The parent, if it still waits for that child."""
+        try:
+            parent = self._service.get_process(key.tenant_id, key.process_id)
+        except ProcessNotFound:
+            return None
+        step = parent.steps.get(told.step_name)
+        waits = (
+            not parent.state.is_final
+            and step is not None
+            and step.attempt == told.attempt
+            and step.waits_for is WaitingFor.CHILDREN
+            and (told.part is None or told.part in step.progress["open"])
+        )
+        return parent if waits else None
+
+    def _part(self, parent: Process, told: Parent) -> tuple[list[JsonValue], int]:
+        """The items of a part, and the index of the first."""
+        assert parent.definition_version is not None, "only a definition has items"
+        assert told.part is not None, "it is about a part"
+        engine = self._service.definitions.engine(parent.process_type, parent.definition_version)
+        defined = engine.compiled.places[defined_name(told.step_name)].step
+        assert isinstance(defined, ForEachStep), "only a foreach has parts"
+        step = parent.step(told.step_name)
+        size = part_size(defined.foreach)
+        first = told.part * size
+        if isinstance(step.input, list):
+            return step.input[first : first + size], first
+        if self._lists is None:
+            why = "a list that is kept elsewhere, and nobody here knows where"
+            raise InvalidInput(f"steps.{told.step_name}.items", step.input[LIST], why)
+        return self._lists.items(parent.tenant_id, step.input, first, size), first
+
+    def _cancel(self, child: ProcessKey) -> None:
+        try:
+            self._service.cancel_process(child, reason="its parent does not need it any more")
+        except ProcessNotFound:
+            logger.info("a child was given up before it was started")
+        except Conflict:
+            logger.info("a child had ended before it was given up")
+
+    def _report(self, key: ProcessKey) -> None:
+        child = self._service.get_process(key.tenant_id, key.process_id)
+        if child.parent is None:
+            return
+        parent = ProcessKey(child.tenant_id, child.parent.process_id)
+        failed = child.last_failed_step()
+        error = (failed.error if failed is not None else None) or child.reason or child.state.value
+        try:
+            self._service.child_ended(parent, child.parent, child, error)
+        except ProcessNotFound:
+            logger.warning("a child has ended whose parent is gone", extra={"child_id": key})

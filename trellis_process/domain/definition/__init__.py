@@ -1,0 +1,1 @@
+"""Definitions: kinds of processes described as data, and what their fields mean."""

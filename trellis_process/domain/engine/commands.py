@@ -1,0 +1,360 @@
+"""What can be asked of a process that a definition orders, beside what can be of any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from trellis_process.domain import events as happened
+from trellis_process.domain.change import Change
+from trellis_process.domain.definition.duration import in_ms
+from trellis_process.domain.engine import names
+from trellis_process.domain.engine.compiled import CompiledDefinition
+from trellis_process.domain.engine.engine import Engine, give_signal
+from trellis_process.domain.engine.items import Items
+from trellis_process.domain.engine.reopening import rerun
+from trellis_process.domain.engine.run import EXPRESSION_ERROR
+from trellis_process.domain.engine.values import Values
+from trellis_process.domain.limits import (
+    MAX_ACTOR_CHARACTERS,
+    MAX_OUTPUT_BYTES,
+    JsonValue,
+    check_aggregate_id,
+    check_json,
+    check_metadata,
+    check_name,
+    check_text,
+)
+from trellis_process.domain.process import Parent, Process
+from trellis_process.domain.states import ProcessState, WaitingFor
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import (
+    ExpressionError,
+    NoDefinition,
+    NotReported,
+    ProcessFinished,
+    StepFinished,
+    TaskTaken,
+    TooManySignals,
+)
+
+MAX_SIGNALS = 100  # kept until a step takes them, in one process
+MAX_SIGNAL_IDS = 20  # remembered, to know a repeated signal
+
+
+def start(
+    compiled: CompiledDefinition,
+    *,
+    process_id: str,
+    tenant_id: str,
+    input: dict[str, JsonValue],  # it is what definitions call it
+    now: datetime,
+    aggregate_type: str | None = None,
+    aggregate_id: str | None = None,
+    metadata: dict[str, JsonValue] | None = None,
+    parent: Parent | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> Process:
+    """Begins a process of a definition, and goes on to where it waits for the outside.
+
+    ``input`` has been checked against what the definition declares. What the process is about is
+    the process itself unless given. Raises InvalidInput for a name, an id or a size that is not
+    as allowed.
+    """
+    process = _new_process(
+        compiled, process_id, tenant_id, now, aggregate_type, aggregate_id, metadata, parent
+    )
+    process.input = check_json("input", input, MAX_OUTPUT_BYTES)
+    definition = compiled.definition
+    process.timeout_ms = in_ms("timeout", definition.timeout)
+    engine = Engine(compiled)
+    process.course = engine
+    with Change(process, now, actor, reason) as change:
+        change.start_process()
+        change.bring(process.input or None)
+        run = engine.run(change)
+        run.agree(definition.sla)
+        try:
+            process.search_attributes = {
+                name: run.values().value(expression)
+                for name, expression in definition.search_attributes.items()
+            }
+        except ExpressionError as error:
+            run.fail_process(f"{EXPRESSION_ERROR}: {error}"[:1024])
+        else:
+            run.enter(definition.steps[0])
+        run.settle()
+    process.started_at = process.changed_at
+    return process
+
+
+def start_part(
+    compiled: CompiledDefinition,
+    parent: Process,
+    step_name: str,
+    part: int,
+    *,
+    items: list[JsonValue],
+    first: int,
+    now: datetime,
+) -> Process:
+    """Begins the process that deals with one part of the items of a parent's foreach.
+
+    ``first`` is the index of its first item. It sees what the parent's expressions see of the
+    input and of the steps before.
+    """
+    step = parent.step(step_name)
+    told = Parent(
+        process_id=parent.process_id, step_name=step_name, attempt=step.attempt, part=part
+    )
+    process = _new_process(
+        compiled,
+        names.child_id(parent.process_id, step_name, step.attempt, part),
+        parent.tenant_id,
+        now,
+        parent.aggregate_type,
+        parent.aggregate_id,
+        None,
+        told,
+    )
+    engine = Engine(compiled)
+    process.course = engine
+    with Change(process, now) as change:
+        change.start_process()
+        run = engine.run(change)
+        process.input = Values(compiled, parent, step_name).seen_inside()
+        own = ProcessStep(name=step_name).waiting(WaitingFor.CHILDREN, change.now)
+        kind = run.kind(step_name)
+        assert isinstance(kind, Items), "only a foreach has parts"
+        kind.begin_items(run, replace(own, input=items), first=first, count=len(items))
+        run.settle()
+    process.started_at = process.changed_at
+    return process
+
+
+def send_signal(
+    process: Process,
+    signal: str,
+    payload: JsonValue = None,
+    *,
+    now: datetime,
+    signal_id: str | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """A signal with any JSON of at most 32 KB, also none, comes to a process.
+
+    The first step that waits for it takes it; where none does it is kept, first in first out, for
+    the next. With ``signal_id`` a repeat changes nothing, as long as it is one of the latest 20.
+    Raises NoDefinition, ProcessFinished, TooManySignals, InvalidInput.
+    """
+    engine = _engine(process)
+    check_name("signal", signal)
+    payload = check_json("payload", payload, MAX_OUTPUT_BYTES)
+    if signal_id is not None and check_name("signal_id", signal_id) in process.signal_ids:
+        return
+    if process.state.is_final:
+        raise ProcessFinished(f"signal {signal!r}", process.state)
+    kept = process.signals.get(signal, ())
+    if sum(len(each) for each in process.signals.values()) >= MAX_SIGNALS:
+        raise TooManySignals(f"{MAX_SIGNALS} signals")
+    check_json("payload", [*kept, payload], MAX_OUTPUT_BYTES)
+    with Change(process, now, actor, reason) as change:
+        change.bring(payload)
+        change.record(happened.SignalReceived, signal=signal)
+        process.signals = process.signals | {signal: (*kept, payload)}
+        if signal_id is not None:
+            process.signal_ids = (*process.signal_ids, signal_id)[-MAX_SIGNAL_IDS:]
+        if process.state is ProcessState.SUSPENDED:
+            return
+        run = engine.run(change)
+        for step in process.steps.values():
+            if step.waits_for is WaitingFor.SIGNAL and step.progress["signal"] == signal:
+                give_signal(run, step)
+                break
+        run.settle()
+
+
+def claim_task(
+    process: Process,
+    step_name: str,
+    *,
+    by: str,
+    now: datetime,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """A task becomes somebody's; claiming one's own again is a no-op.
+
+    Raises NoDefinition, StepNotFound, NotReported, StepFinished, ProcessFinished, TaskTaken.
+    """
+    step = _open_task(process, step_name, "claim the task")
+    by = check_text("by", by, MAX_ACTOR_CHARACTERS)
+    assert step.task is not None, "an open task has terms"
+    if step.task.assignee == by:
+        return
+    if step.task.assignee is not None:
+        raise TaskTaken(step_name, step.task.assignee)
+    _give(process, step, by, now, actor or by, reason)
+
+
+def release_task(
+    process: Process,
+    step_name: str,
+    *,
+    now: datetime,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """A task is nobody's again; a no-op where it is nobody's. Raises as claim_task."""
+    step = _open_task(process, step_name, "release the task")
+    if step.task is not None and step.task.assignee is not None:
+        _give(process, step, None, now, actor, reason)
+
+
+def reassign_task(
+    process: Process,
+    step_name: str,
+    *,
+    to: str,
+    now: datetime,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """A task becomes somebody's, whoever's it was. Raises as claim_task, but for TaskTaken."""
+    step = _open_task(process, step_name, "reassign the task")
+    to = check_text("to", to, MAX_ACTOR_CHARACTERS)
+    if step.task is not None and step.task.assignee != to:
+        _give(process, step, to, now, actor, reason)
+
+
+def rerun_from(
+    process: Process,
+    step_name: str,
+    *,
+    now: datetime,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """An open or failed process goes on from a step that has ended, as if it had come no further.
+
+    Raises NoDefinition, StepNotFound, StepFinished, ProcessFinished, Compensating.
+    """
+    engine = _engine(process)
+    step = process.step(step_name)
+    with Change(process, now, actor, reason) as change:
+        run = engine.run(change)
+        rerun(run, step)
+        run.settle()
+
+
+def child_ended(
+    process: Process,
+    step_name: str,
+    *,
+    attempt: int,
+    part: int | None,
+    state: ProcessState,
+    output: JsonValue,
+    error: str,
+    now: datetime,
+    actor: str | None = None,
+) -> None:
+    """A child says how it ended; what the step does not wait for any more changes nothing."""
+    engine = _engine(process)
+    step = process.steps.get(step_name)
+    if (
+        process.state.is_final
+        or step is None
+        or step.attempt != attempt
+        or step.waits_for is not WaitingFor.CHILDREN
+    ):
+        return
+    if part is None:
+        with Change(process, now, actor) as change:
+            if state is ProcessState.COMPLETED:
+                change.complete(step, output, None, attempt)
+            else:
+                change.fail(step, error)
+            change.step_ended(step_name)
+    elif part in step.progress["open"]:
+        with Change(process, now, actor) as change:
+            run = engine.run(change)
+            kind = run.kind(step_name)
+            assert isinstance(kind, Items), "only a foreach has parts"
+            kind.part_ended(run, step, part, state, output, error)
+            run.settle()
+
+
+def child_refused(process: Process, told: Parent, error: str, *, now: datetime) -> None:
+    """A child cannot be started, which fails what waits for it."""
+    child_ended(
+        process,
+        told.step_name,
+        attempt=told.attempt,
+        part=told.part,
+        state=ProcessState.FAILED,
+        output=None,
+        error=error,
+        now=now,
+    )
+
+
+def _engine(process: Process) -> Engine:
+    if not isinstance(process.course, Engine):
+        raise NoDefinition(process.process_id)
+    return process.course
+
+
+def _open_task(process: Process, step_name: str, action: str) -> ProcessStep:
+    _engine(process)
+    step = process.step(step_name)
+    if process.state.is_final:
+        raise ProcessFinished(action, process.state)
+    if step.state.is_final:
+        raise StepFinished(action, step_name, step.state)
+    if step.waits_for is not WaitingFor.PERSON:
+        raise NotReported(step_name, "step", "it is no human task")
+    return step
+
+
+def _give(
+    process: Process,
+    step: ProcessStep,
+    assignee: str | None,
+    now: datetime,
+    actor: str | None,
+    reason: str | None,
+) -> None:
+    assert step.task is not None, "an open task has terms"
+    event = happened.TaskReleased if assignee is None else happened.TaskClaimed
+    with Change(process, now, actor, reason) as change:
+        change.put(replace(step, task=replace(step.task, assignee=assignee)))
+        change.record(event, step_name=step.name, attempt=step.attempt)
+
+
+def _new_process(
+    compiled: CompiledDefinition,
+    process_id: str,
+    tenant_id: str,
+    now: datetime,
+    aggregate_type: str | None,
+    aggregate_id: str | None,
+    metadata: dict[str, JsonValue] | None,
+    parent: Parent | None,
+) -> Process:
+    definition = compiled.definition
+    return Process(
+        tenant_id=check_name("tenant_id", tenant_id),
+        process_id=check_name("process_id", process_id),
+        process_type=definition.process,
+        aggregate_type=check_name("aggregate_type", aggregate_type or definition.process),
+        aggregate_id=check_aggregate_id("aggregate_id", aggregate_id or process_id),
+        steps={},
+        metadata=check_metadata("metadata", metadata),
+        definition_version=definition.version,
+        parent=parent,
+        started_at=now,
+        changed_at=now,
+    )

@@ -1,0 +1,176 @@
+"""Engine: the course of a process that a definition orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from trellis_process.domain.change import TIMED_OUT, Change
+from trellis_process.domain.course import TIMEOUT, Failure
+from trellis_process.domain.definition.process_definition import Compensation
+from trellis_process.domain.definition.retry import Retry
+from trellis_process.domain.definition.steps import (
+    COMPLETED,
+    HumanTaskStep,
+    WorkStep,
+)
+from trellis_process.domain.definition.steps import TIMED_OUT as TIMED_OUT_OUTCOME
+from trellis_process.domain.engine import kinds, names
+from trellis_process.domain.engine.compiled import CompiledDefinition
+from trellis_process.domain.engine.items import Items
+from trellis_process.domain.engine.reopening import reopen
+from trellis_process.domain.engine.run import Run
+from trellis_process.domain.process import Process
+from trellis_process.domain.states import ProcessState, WaitingFor
+from trellis_process.domain.step import ProcessStep
+from trellis_process.domain.tracker import StepTracker
+from trellis_process.errors import Described, InvalidInput, NotReported
+
+TIMEOUT_CODE = "timeout"  # the code of an attempt that took too long, for rules about retries
+
+
+class Engine:
+    """Follows a definition. Immutable; it knows nothing of a process but what it is told."""
+
+    def __init__(self, compiled: CompiledDefinition) -> None:
+        self.compiled = compiled
+
+    def run(self, change: Change) -> Run:
+        """A run of the process that is being changed."""
+        return Run(self.compiled, kinds.KINDS, change)
+
+    def check_completion(
+        self, process: Process, step: ProcessStep, outcome: str | None
+    ) -> str | None:
+        """As Course.check_completion: of a human task an outcome is chosen, work has none."""
+        defined = self._reported(step)
+        if not isinstance(defined, HumanTaskStep):
+            if outcome is not None:
+                allowed = "allowed is none: only human tasks have outcomes to choose from"
+                raise InvalidInput("outcome", outcome, allowed)
+            return None
+        assert step.task is not None, "an open task has terms"
+        # Timing out is what happens to a task that nobody completes; nobody chooses it.
+        known = [name for name, _ in step.task.outcomes if name != TIMED_OUT_OUTCOME]
+        chosen = COMPLETED if outcome is None and known == [COMPLETED] else outcome
+        if chosen not in known:
+            given = Described("nothing") if outcome is None else outcome
+            raise InvalidInput("outcome", given, f"allowed is one of {', '.join(known)}")
+        return chosen
+
+    def pause_after(
+        self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None
+    ) -> int | None:
+        """As Course.pause_after: by the definition's rules for retries."""
+        defined = self._reported(step)
+        if isinstance(defined, HumanTaskStep):
+            instead = "complete it with an outcome, or skip it"
+            raise NotReported(step.name, "human task", instead)
+        if not step.has_retries_left or failure.is_fatal:
+            return None
+        if attempt is None:
+            allowed = "allowed is the number of the attempt that failed, while another may follow"
+            raise InvalidInput("attempt", Described("nothing"), allowed)
+        return self._pause(process, step, defined.retry, failure)
+
+    def timed_out(self, change: Change, step: ProcessStep, tracker: StepTracker) -> None:
+        """As Course.timed_out."""
+        if step.waits_for not in (None, WaitingFor.RESUMPTION):
+            run = self.run(change)
+            run.kind(step.name).due(run, run.place(step.name), step)
+            run.settle()
+            return
+        defined = self._reported(step)
+        pause_ms = None
+        if step.has_retries_left and not isinstance(defined, HumanTaskStep):
+            failure = Failure(TIMED_OUT, code=TIMEOUT_CODE)
+            pause_ms = self._pause(change.process, step, defined.retry, failure)
+        change.time_out(step, pause_ms)
+
+    def step_ended(self, change: Change, step: ProcessStep) -> None:
+        """As Course.step_ended: what the definition says comes next."""
+        run = self.run(change)
+        run.ended(step.name)
+        run.settle()
+
+    def leave(self, change: Change, step: ProcessStep) -> None:
+        """As Course.leave: with what stands inside of it, and the children that it has."""
+        run = self.run(change)
+        if step.undoes is None:
+            run.kind(step.name).give_up(run, run.place(step.name), step)
+            run.cancel_steps(run.inside(step.name))
+
+    def resumed(self, change: Change, ended: Iterable[str]) -> None:
+        """As Course.resumed: also signals are taken that came meanwhile, and parts go on."""
+        run = self.run(change)
+        for name in ended:
+            run.ended(name)
+        run.settle()
+        for name in list(change.process.steps):
+            if change.process.state is not ProcessState.IN_PROGRESS:
+                return
+            step = change.process.step(name)  # as it is now: the one before may have ended it
+            if step.waits_for is WaitingFor.SIGNAL:
+                give_signal(run, step)
+            elif step.waits_for is WaitingFor.CHILDREN:
+                kind = run.kind(step.name)
+                if isinstance(kind, Items):
+                    kind.go_on(run, step)
+            run.settle()
+
+    def deadline_passed(self, change: Change) -> None:
+        """As Course.deadline_passed: it fails, and undoes what had been completed."""
+        self.run(change).fail_process(TIMEOUT)
+
+    def cancel(self, change: Change, *, compensate: bool) -> None:
+        """As Course.cancel."""
+        run = self.run(change)
+        run.end_process(ProcessState.CANCELLED, change.reason, compensate=compensate)
+
+    def reopen(self, change: Change, step: ProcessStep) -> None:
+        """As Course.reopen: with what it stands in, and what was given up beside it."""
+        run = self.run(change)
+        reopen(run, step)
+        run.settle()
+
+    def retry(self, change: Change, step: ProcessStep) -> None:
+        """As Course.retry: a failed step of any kind does again what it does first."""
+        if step.waits_for_retry:
+            change.start_attempt(step)
+            return
+        run = self.run(change)
+        reopen(run, step)
+        run.begin_again(step)
+        run.settle()
+
+    def _reported(self, step: ProcessStep) -> WorkStep | HumanTaskStep | Compensation:
+        """What the definition says of a step that somebody reports on. Raises NotReported."""
+        if step.undoes is not None:
+            defined = self.compiled.places[names.defined_name(step.name)].step
+            return self.compiled.compensations[str(getattr(defined, "compensate_with", None))]
+        defined = self.compiled.places[names.defined_name(step.name)].step
+        if not isinstance(defined, WorkStep | HumanTaskStep):
+            raise NotReported(step.name, defined.kind, "skip it to go on without it")
+        return defined
+
+    def _pause(
+        self, process: Process, step: ProcessStep, retry: Retry, failure: Failure
+    ) -> int | None:
+        if not retry.is_retried(failure.code):
+            return None
+        if failure.retry_after_ms is not None:
+            return failure.retry_after_ms
+        failed = step.current_attempt - step.first_attempt + 1
+        seed = f"{process.process_id}/{step.name}/{step.visits}"
+        return round(retry.pause_after(failed, seed).total_seconds() * 1000)
+
+
+def give_signal(run: Run, step: ProcessStep) -> bool:
+    """A step that waits for a signal takes the first that is kept; False where none is."""
+    signal: Any = step.progress["signal"]
+    kept = run.process.signals.get(signal)
+    if not kept:
+        return False
+    kinds.take_signal(run, signal)
+    run.complete(step, kept[0])
+    return True

@@ -1,0 +1,132 @@
+"""Going on after the end: a failed process at its failed step, or any at an earlier step again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trellis_process.domain import events as happened
+from trellis_process.domain.definition.steps import FAIL
+from trellis_process.domain.engine import names
+from trellis_process.domain.engine.blocks import Blocks
+from trellis_process.domain.engine.items import Items
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import Compensated, Compensating, ProcessFinished, StepFinished
+
+if TYPE_CHECKING:
+    from trellis_process.domain.engine.run import Run
+
+
+def reopen(run: Run, step: ProcessStep) -> None:
+    """The failed process goes on at the step because of which it failed.
+
+    What that stands in is open again, and what was given up beside it begins again. Raises
+    StepFinished where the process did not fail because of this step, Compensating or Compensated
+    where what had been completed is being, or has been, undone.
+    """
+    process, action = run.process, "try the step again"
+    around = _around(run, step)
+    if process.state is ProcessState.COMPENSATING:
+        raise Compensating(action)
+    is_cause = process.state is ProcessState.FAILED and all(
+        each.state is StepState.FAILED and run.place(each.name).step.on_failure in (None, FAIL)
+        for each in (step, *around)
+    )
+    if not is_cause or step.undoes is not None:
+        raise StepFinished(action, step.name, step.state)
+    undone = [each.undoes for each in process.steps.values() if each.undoes is not None]
+    rolled_back = any("undoing" in (each.progress or {}) for each in around)
+    if process.compensation is not None or (rolled_back and undone):
+        raise Compensated(action, [name for name in undone if name is not None])
+    run.change.open_again()
+    run.change.record(happened.ProcessReopened, step_name=step.name)
+    inside = [step, *around]
+    for each, child in zip(around, inside, strict=False):
+        _holder(run, each).reopen(run, each, child.name)
+    for each in around:
+        _begin_inside(run, each, step)
+
+
+def rerun(run: Run, step: ProcessStep) -> None:
+    """The process goes on from a step that has ended, as if it had not come any further.
+
+    What is open in the same list of steps is given up. Raises ProcessFinished where the process is
+    completed or cancelled, StepFinished where what the step stands in has ended, and Compensating.
+    """
+    process, action = run.process, "run from the step again"
+    if process.state is ProcessState.COMPENSATING:
+        raise Compensating(action)
+    if process.state in (ProcessState.COMPLETED, ProcessState.CANCELLED):
+        raise ProcessFinished(action, process.state)
+    around = _around(run, step)
+    if step.undoes is not None or step.is_open or not all(each.is_open for each in around):
+        raise StepFinished(action, step.name, step.state)
+    if any("undoing" in (each.progress or {}) for each in around):
+        raise Compensating(action)
+    if process.state is ProcessState.FAILED:
+        run.change.open_again()
+    run.change.record(happened.ProcessReopened, step_name=step.name)
+    siblings = _in_same_list(run, step)
+    run.cancel_steps([each for sibling in siblings for each in run.inside(sibling.name)])
+    run.cancel_steps(siblings)
+    # What ended while the process is suspended is not gone on from, for it is gone back behind.
+    given_up = {each.name for sibling in siblings for each in (sibling, *run.inside(sibling.name))}
+    for name in process.unrouted:
+        run.note_done(name)
+    process.unrouted = tuple(name for name in process.unrouted if name not in given_up)
+    if around:
+        _holder(run, around[0]).reopen(run, around[0], step.name)
+    run.enter(run.place(step.name).step, names.items_of(step.name))
+
+
+def _around(run: Run, step: ProcessStep) -> list[ProcessStep]:
+    """The steps inside of which a step stands, the innermost first."""
+    found: list[ProcessStep] = []
+    place, items = run.place(step.name), names.items_of(step.name)
+    while place.around is not None:
+        around = run.process.steps.get(names.name_around(place, items))
+        if around is None:
+            break  # the process is for a part of the items of a foreach, which stands in another
+        found.append(around)
+        place, items = place.around, names.items_of(around.name)
+    return found
+
+
+def _in_same_list(run: Run, step: ProcessStep) -> list[ProcessStep]:
+    items, siblings = names.items_of(step.name), run.place(step.name).siblings
+    steps = (run.process.steps.get(sibling.name + items) for sibling in siblings)
+    return [each for each in steps if each is not None]
+
+
+def _begin_inside(run: Run, block: ProcessStep, cause: ProcessStep) -> None:
+    """What was given up inside of a block when that ended begins again, or for the first time."""
+    steps = run.process.steps
+    for listed, items in _holder(run, block).open_lists(run, steps[block.name]):
+        here = [steps[name] for each in listed if (name := each.name + items) in steps]
+        if any(each.is_open or each.name == cause.name for each in here):
+            continue
+        # What was given up at another time belongs to an earlier visit, or was passed by.
+        given_up = [
+            each
+            for each in here
+            if each.state is StepState.CANCELLED and each.ended_at == block.ended_at
+        ]
+        if not given_up:
+            run.enter(listed[0], items)
+        elif _holds_steps(run, given_up[0]):
+            run.change.put(given_up[0].waiting_again(WaitingFor.CHILDREN))
+            _begin_inside(run, given_up[0], cause)
+        else:
+            run.enter(run.place(given_up[0].name).step, items)
+
+
+def _holder(run: Run, block: ProcessStep) -> Blocks | Items:
+    kind = run.kind(block.name)
+    assert isinstance(kind, Blocks | Items), "nothing else has steps inside"
+    return kind
+
+
+def _holds_steps(run: Run, step: ProcessStep) -> bool:
+    """Whether it has steps inside that are the process's own."""
+    is_block = isinstance(run.kind(step.name), Blocks | Items)
+    return is_block and step.progress is not None and "parts" not in step.progress
