@@ -27,8 +27,9 @@ RETRIES = 2  # botocore's, with jitter
 CONNECTIONS = 32  # a sweep reads all shards side by side, a program may have many threads
 
 BATCH = 100  # BatchGetItem takes no more
+WRITE_BATCH = 25  # nor does BatchWriteItem
 PAGE = 500  # index entries a request: a sweep that stops early has read little in vain
-BATCH_TRIES = 6  # for keys that BatchGetItem leaves out under load
+BATCH_TRIES = 6  # for what a batch leaves out under load
 
 
 class ConditionFailed(Exception):
@@ -183,6 +184,57 @@ class Table:
             start = answer.get("LastEvaluatedKey")
             if not start:
                 return
+
+    def range_keys(self, hash_key: str, *, after: str | None, limit: int) -> list[str]:
+        """Up to ``limit`` range keys of a hash key of the table itself, in order, after this one.
+
+        Raises StoreError.
+        """
+        found: list[str] = []
+        start: Item | None = None
+        condition = None if after is None else Path(schema.RANGE_KEY) > after
+        while len(found) < limit:
+            try:
+                answer = self._connection.query(
+                    hash_key,
+                    condition,
+                    consistent_read=True,
+                    limit=limit - len(found),
+                    exclusive_start_key=start,
+                )
+            except PynamoDBException as error:
+                raise store_error(error, writing=False) from error
+            found += [item[schema.RANGE_KEY]["S"] for item in answer["Items"]]
+            start = answer.get("LastEvaluatedKey")
+            if not start:
+                break
+        return found
+
+    def put_many(self, items: Sequence[Item]) -> None:
+        """Writes items whatever is there, as many as 25 in a request.
+
+        Raises Throttled where DynamoDB keeps leaving some out, and StoreError; some may be
+        written then.
+        """
+        for batch in batches(items, WRITE_BATCH):
+            left: Sequence[Item] = batch
+            for tried in range(BATCH_TRIES):
+                if tried:
+                    self._pause(random.uniform(0, 0.05 * 2**tried))
+                left = self._put_batch(left)
+                if not left:
+                    break
+            else:
+                raise Throttled(f"DynamoDB left out {len(left)} of a batch {BATCH_TRIES} times")
+
+    def _put_batch(self, items: Sequence[Item]) -> list[Item]:
+        """The items that DynamoDB had no capacity for."""
+        try:
+            answer = self._connection.batch_write_item(put_items=items)
+        except PynamoDBException as error:
+            raise store_error(error, writing=True) from error
+        left_out = answer.get("UnprocessedItems", {}).get(self.name, [])
+        return [request["PutRequest"]["Item"] for request in left_out]
 
     def side_by_side(self, queries: Sequence[Iterator[Item]]) -> list[Iterator[Item]]:
         """The same queries with their first pages read at the same time."""

@@ -1,0 +1,97 @@
+"""The page on definitions: every field and finding is in it, and its examples are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from trellis_process.definitions.parts import KINDS, field_names
+from trellis_process.definitions.reading import examine_yaml
+from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
+from trellis_process.domain.definition.retry import Retry
+from trellis_process.domain.definition.sla import Sla
+from trellis_process.domain.definition.steps import (
+    ForEach,
+    HumanTask,
+    LlmIntent,
+    Parallel,
+    Query,
+    StepDefinition,
+    WorkStep,
+)
+
+from ..test_docs import blocks, page, section
+from .test_doubts import DOUBTFUL
+from .test_findings import WRONG, errors, examined
+
+TEXT = page("definitions.md")
+
+
+def table(head: str) -> set[str]:
+    """What the first cells of the rows below a head name."""
+    _, found, rest = TEXT.partition(f"| {head} | ")
+    assert found, head
+    rows = rest.split("\n\n")[0].splitlines()[2:]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+
+@pytest.mark.parametrize(
+    ("head", "of"),
+    [
+        ("field of every step", StepDefinition),
+        ("field of `human_task`", HumanTask),
+        ("field of `parallel`", Parallel),
+        ("field of `query`", Query),
+        ("field of `foreach`", ForEach),
+        ("field of `llm_intent`", LlmIntent),
+        ("field of `retry`", Retry),
+        ("field of a compensation", Compensation),
+        ("field of `sla`", Sla),
+    ],
+)
+def test_every_field_is_in_the_page(head: str, of: type) -> None:
+    assert table(head) == set(field_names(of)) | ({"kind"} if of is StepDefinition else set())
+
+
+def test_every_field_of_a_definition_is_in_the_page() -> None:
+    text = section(TEXT, "## The definition")
+    cells = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", cells)) == set(field_names(ProcessDefinition))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_section_with_its_fields_and_an_example_that_is_read(kind: str) -> None:
+    of = KINDS[kind]
+    text = section(TEXT, f"### `{kind}`")
+    inherited = set(field_names(WorkStep if issubclass(of, WorkStep) else StepDefinition))
+    first, *_ = re.split(r"\| field of ", text)
+    cells = "".join(line.split("|")[1] for line in first.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", cells)) == set(field_names(of)) - inherited - {"kind"}
+    (example,) = blocks(text, "yaml")
+    undone = "compensations: [{name: refund, service: R}]\n" if "refund" in example else ""
+    steps = indent(example, "  ")
+    reading = examine_yaml(f"process: p\nversion: 1\ntimeout: 60d\n{undone}steps:\n{steps}")
+    assert reading.findings == ()
+    assert reading.definition is not None
+    assert reading.definition.steps[0].kind == kind
+
+
+def test_the_definition_that_the_page_begins_with_is_sound() -> None:
+    assert examine_yaml(blocks(TEXT, "yaml")[0]).findings == ()
+
+
+def test_every_code_of_a_finding_is_in_the_page_and_no_other() -> None:
+    found = {
+        finding.code
+        for steps, more, *_ in WRONG.values()
+        for finding in errors(examined(steps, more))
+    }
+    assert found <= table("code of an error")
+    assert {code for _, code, *_ in DOUBTFUL.values()} == table("code of a warning")
+    folder = Path(__file__).parents[2] / "trellis_process" / "definitions"
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    for code in table("code of an error"):
+        assert f'"{code}"' in source, code
