@@ -12,7 +12,7 @@ from trellis_process.cost.usage import BEGINNING, PROCESS_ID
 from trellis_process.dynamodb import DynamoDBStepTrackerRepository
 from trellis_process.testing.clock import ManualClock
 
-GOALS = {1: None, 5: 18, 20: 80, 100: 800}
+GOALS = {1: None, 5: 17, 20: 47, 100: 460}
 STEP_SECONDS, TIMEOUT_SECONDS = 5, 600
 
 #: The same journey on paper: what the emulator counts has to be what the items say.

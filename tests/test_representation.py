@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.definition_story import told_story
 from trellis_process import Process, ProcessPage
 from trellis_process.representation import (
     page_as_json,
@@ -79,6 +80,56 @@ def test_a_process_comes_back_as_it_was(commands: list[str]) -> None:
     )
     assert came_back.ended_at == process.ended_at
     assert json.dumps(process_as_json(came_back)) == text
+
+
+def test_a_process_with_a_definition_comes_back_as_it_was() -> None:
+    for process in told_story():
+        text = json.dumps(process_as_json(process))
+        came_back = process_from_json(json.loads(text))
+
+        assert came_back == replace(
+            process,
+            events=(),
+            previous_event_version=0,
+            wake_up_at=None,
+            signals={},
+            signal_ids=(),
+            timers=(),
+            to_undo=(),
+            unrouted=(),
+        )
+
+
+def test_what_a_person_is_asked_is_told_while_it_is_open() -> None:
+    asked = process_as_json(told_story()[1])["steps"][1]
+
+    assert asked["task"] == {
+        "surface": "expense_review",
+        "assignee_role": "manager",
+        "outcomes": [
+            {"name": "approve", "label": "Approve expense"},
+            {"name": "reject", "label": "Reject"},
+        ],
+        "priority": 3,
+    }
+    assert (asked["state"], asked["waits_for"]) == ("waiting", "person")
+
+
+def test_of_signals_that_wait_only_the_number_is_told() -> None:
+    (told,) = (p for p in told_story() if p.events[0].type == "SignalReceived")
+
+    assert process_as_json(told)["signals"] == {"receipt": 2}
+
+
+def test_what_only_a_definition_gives_is_left_out_without_one() -> None:
+    told = process_as_json(a_reported_process())
+    of_definitions = {"definition_version", "parent", "input", "output", "search_attributes"}
+    of_definitions |= {"signals", "breaches", "ends_as", "compensation"}
+
+    assert not of_definitions & set(told)
+    assert not {"visits", "first_attempt", "service", "input", "task", "outcome", "progress"} & {
+        name for step in told["steps"] for name in step
+    }
 
 
 def test_fields_of_a_later_version_are_passed_over() -> None:

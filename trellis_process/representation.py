@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from trellis_process.application.repositories import ProcessPage
-from trellis_process.domain.process import Process
+from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
+from trellis_process.domain.task import HumanTaskTerms
 from trellis_process.domain.time import to_text
 from trellis_process.errors import InvalidInput
 
@@ -30,7 +31,16 @@ def process_as_json(process: Process) -> dict[str, Any]:
         due_at=to_text(process.due_at),
         timeout_ms=process.timeout_ms,
         reason=process.reason,
+        definition_version=process.definition_version,
+        parent=parent_as_json(process.parent),
         metadata=process.metadata,
+        input=process.input or None,
+        output=process.output,
+        search_attributes=process.search_attributes or None,
+        signals={name: len(kept) for name, kept in process.signals.items()} or None,
+        breaches=process.breaches or None,
+        ends_as=None if process.ends_as is None else process.ends_as.value,
+        compensation=process.compensation,
         steps=[_step_as_json(step) for step in process.steps.values()],
     )
 
@@ -38,8 +48,9 @@ def process_as_json(process: Process) -> dict[str, Any]:
 def process_from_json(value: Any) -> Process:
     """The process that ``process_as_json`` gave this for; passes over fields it does not know.
 
-    What only a store needs does not travel: the latest events, the wake-up and the fingerprint of
-    the start are those of a new process. Raises ValueError for what is no such JSON.
+    What only a store needs does not travel: the latest events, the wake-up, the fingerprint of the
+    start, timers, what is to be undone, and the signals that are kept, of which only the number is
+    told, are those of a new process. Raises ValueError for what is no such JSON.
     """
     try:
         return Process(
@@ -55,7 +66,15 @@ def process_from_json(value: Any) -> Process:
             due_at=_moment(value, "due_at"),
             timeout_ms=value.get("timeout_ms"),
             reason=value.get("reason"),
+            definition_version=value.get("definition_version"),
+            parent=_parent_from_json(value["parent"]) if "parent" in value else None,
             metadata=value["metadata"],
+            input=value.get("input", {}),
+            output=value.get("output"),
+            search_attributes=value.get("search_attributes", {}),
+            breaches=value.get("breaches", {}),
+            ends_as=ProcessState(value["ends_as"]) if "ends_as" in value else None,
+            compensation=value.get("compensation"),
             steps={step["name"]: _step_from_json(step) for step in value["steps"]},
         )
     except (AttributeError, InvalidInput, KeyError, TypeError) as error:
@@ -78,6 +97,31 @@ def page_from_json(value: Any) -> ProcessPage:
     return ProcessPage([process_from_json(process) for process in processes], cursor)
 
 
+def parent_as_json(parent: Parent | None) -> dict[str, Any] | None:
+    """The process and step that a process was started for; None where it was not."""
+    if parent is None:
+        return None
+    return _without_none(
+        process_id=parent.process_id,
+        step_name=parent.step_name,
+        attempt=parent.attempt,
+        part=parent.part,
+    )
+
+
+def task_as_json(task: HumanTaskTerms | None) -> dict[str, Any] | None:
+    """What a person is asked; None where nobody is."""
+    if task is None:
+        return None
+    return _without_none(
+        surface=task.surface,
+        assignee_role=task.assignee_role,
+        assignee=task.assignee,
+        outcomes=[{"name": name, "label": label} for name, label in task.outcomes],
+        priority=task.priority,
+    )
+
+
 def _step_as_json(step: ProcessStep) -> dict[str, Any]:
     return _without_none(
         name=step.name,
@@ -95,6 +139,13 @@ def _step_as_json(step: ProcessStep) -> dict[str, Any]:
         resumption=step.resumption or None,
         resume_data=step.resume_data,
         resumed_early=step.resumed_early or None,
+        visits=step.visits if step.visits > 1 else None,
+        first_attempt=step.first_attempt if step.first_attempt > 1 else None,
+        service=step.service,
+        input=step.input,
+        task=task_as_json(step.task),
+        outcome=step.outcome,
+        progress=step.progress,
     )
 
 
@@ -115,6 +166,32 @@ def _step_from_json(value: Mapping[str, Any]) -> ProcessStep:
         resumption=value.get("resumption", 0),
         resume_data=value.get("resume_data"),
         resumed_early=value.get("resumed_early", False),
+        visits=value.get("visits", 1),
+        first_attempt=value.get("first_attempt", 1),
+        service=value.get("service"),
+        input=value.get("input"),
+        task=_task_from_json(value["task"]) if "task" in value else None,
+        outcome=value.get("outcome"),
+        progress=value.get("progress"),
+    )
+
+
+def _parent_from_json(value: Mapping[str, Any]) -> Parent:
+    return Parent(
+        process_id=value["process_id"],
+        step_name=value["step_name"],
+        attempt=value["attempt"],
+        part=value.get("part"),
+    )
+
+
+def _task_from_json(value: Mapping[str, Any]) -> HumanTaskTerms:
+    return HumanTaskTerms(
+        surface=value["surface"],
+        assignee_role=value.get("assignee_role"),
+        assignee=value.get("assignee"),
+        outcomes=tuple((each["name"], each["label"]) for each in value["outcomes"]),
+        priority=value["priority"],
     )
 
 

@@ -49,7 +49,7 @@ def test_what_is_kept_is_the_item_and_the_entries_it_has():
     assert more > item_size({"due_shard": {"N": "1"}}) + STORED_OVERHEAD_BYTES
 
 
-@pytest.mark.parametrize(("steps", "most"), [(5, 18), (20, 80), (100, 800)])
+@pytest.mark.parametrize(("steps", "most"), [(5, 17), (20, 47), (100, 460)])
 def test_a_journey_without_sweeps_stays_within_its_units(steps: int, most: int):
     journey = Journey(steps, step_seconds=5, timeout_seconds=600, output_bytes=0, actor=None)
     usage = usage_of(journey)

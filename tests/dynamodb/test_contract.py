@@ -9,11 +9,18 @@ import pytest
 from moto import mock_aws
 
 from trellis_process.dynamodb import (
+    DynamoDBDefinitionRepository,
+    DynamoDBListRepository,
     DynamoDBProcessRepository,
     DynamoDBStepTrackerRepository,
     Table,
 )
-from trellis_process.testing import ProcessRepositoryContract, StepTrackerRepositoryContract
+from trellis_process.testing import (
+    DefinitionRepositoryContract,
+    ListRepositoryContract,
+    ProcessRepositoryContract,
+    StepTrackerRepositoryContract,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,6 +54,18 @@ class TestDynamoDBStepTrackerRepository(StepTrackerRepositoryContract):
     @pytest.fixture
     def trackers(self, table: Table) -> DynamoDBStepTrackerRepository:
         return DynamoDBStepTrackerRepository(table)
+
+
+class TestDynamoDBDefinitionRepository(DefinitionRepositoryContract):
+    @pytest.fixture
+    def definitions(self, shared_table: Table) -> DynamoDBDefinitionRepository:
+        return DynamoDBDefinitionRepository(shared_table)
+
+
+class TestDynamoDBListRepository(ListRepositoryContract):
+    @pytest.fixture
+    def lists(self, shared_table: Table) -> DynamoDBListRepository:
+        return DynamoDBListRepository(shared_table)
 
 
 def _new_table() -> Table:

@@ -10,9 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.definition_story import MANAGER, PROCESS_ID, told_story
 from trellis_process import InMemoryProcessRepository, ProcessService, ProcessStep
 from trellis_process.application.timeout_checker import TimeoutCheckerService
-from trellis_process.domain.events import EVENT_TYPES
+from trellis_process.domain.events import EVENT_TYPES, ProcessCompleted
 from trellis_process.eventbridge import envelopes
 from trellis_process.memory import InMemoryStepTrackerRepository
 from trellis_process.testing.clock import ManualClock
@@ -74,11 +75,12 @@ def of(journey: list[dict[str, Any]], process_id: str, event_type: str) -> list[
 
 
 def test_every_event_is_as_its_schema_says(journey: list[dict[str, Any]]) -> None:
-    for envelope in journey:
+    told = [*journey, *(each for process in told_story() for each in envelopes(process))]
+    for envelope in told:
         said = SCHEMA["$defs"][envelope["type"]]["properties"]
         jsonschema.validate(envelope, SCHEMA)
         assert set(envelope) <= set(said)  # consumers may meet more one day, but not undescribed
-    assert {envelope["type"] for envelope in journey} == set(EVENT_TYPES)
+    assert {envelope["type"] for envelope in told} == set(EVENT_TYPES)
 
 
 def test_every_event_has_a_schema() -> None:
@@ -219,3 +221,88 @@ def test_an_attempt_that_takes_a_resumption_is_told_so() -> None:
     assert (started["type"], started["attempt"]) == ("StepStarted", 2)
     assert (started["resumption"], started["resume_data"]) == (1, False)
     jsonschema.validate(started, SCHEMA)
+
+
+# -- what a definition's process tells besides -------------------------------------------------
+
+
+@pytest.fixture
+def story() -> list[dict[str, Any]]:
+    return [each for process in told_story() for each in envelopes(process)]
+
+
+def first(story: list[dict[str, Any]], event_type: str) -> dict[str, Any]:
+    return next(each for each in story if each["type"] == event_type)
+
+
+def test_every_event_says_which_version_orders_the_steps_and_whose_child_it_is(
+    story: list[dict[str, Any]], journey: list[dict[str, Any]]
+) -> None:
+    parent = {"process_id": "month-2026-03", "step_name": "reports", "attempt": 1, "part": 4}
+    assert {each["definition_version"] for each in story} == {3}
+    assert all(each["parent"] == parent for each in story)
+    assert not any({"definition_version", "parent"} & set(each) for each in journey)
+
+
+def test_a_service_is_told_what_to_do_and_with_what(story: list[dict[str, Any]]) -> None:
+    started, undoing = first(story, "StepStarted"), first(story, "CompensationStarted")
+
+    assert (started["service"], started["input"]) == ("Budgets.reserve", {"amount": 1250})
+    assert (started["attempt"], started["due_at"]) == (1, "2026-03-02T08:00:30.000Z")
+    assert (undoing["service"], undoing["input"]) == ("Budgets.free", {"hold": "h-1"})
+    assert (undoing["step_name"], undoing["undoes"]) == ("undo:reserve", "reserve")
+
+
+def test_a_task_says_whose_it_is_and_what_may_come_of_it(story: list[dict[str, Any]]) -> None:
+    opened, claimed, released = (
+        first(story, f"Task{n}") for n in ("Opened", "Claimed", "Released")
+    )
+
+    assert opened["outcomes"][0] == {"name": "approve", "label": "Approve expense"}
+    assert (opened["surface"], opened["assignee_role"]) == ("expense_review", "manager")
+    assert (opened["priority"], opened["input"]) == (3, {"amount": 1250})
+    assert opened["due_at"] == "2026-03-09T08:00:02.000Z"
+    assert claimed["assignee"] == claimed["actor"] == MANAGER
+    assert "assignee" not in released
+    chosen = next(e for e in story if e["type"] == "StepCompleted" and "outcome" in e)
+    assert (chosen["step_name"], chosen["outcome"]) == ("review", "approve")
+
+
+def test_a_wait_says_for_what_and_until_when(story: list[dict[str, Any]]) -> None:
+    waiting = first(story, "WaitStarted")
+
+    assert (waiting["signal"], waiting["due_at"]) == ("objection", "2026-03-10T08:00:00.000Z")
+    assert waiting["attempt"] == 2
+
+
+def test_a_child_is_asked_for_by_the_version_of_its_own_definition(
+    story: list[dict[str, Any]],
+) -> None:
+    asked = first(story, "ChildRequested")
+
+    assert (asked["child_definition"], asked["child_definition_version"]) == ("expense_audit", 2)
+    assert asked["child_id"] == f"{PROCESS_ID}:audit:1"
+    assert "definition" not in asked
+
+
+def test_an_end_says_how_undoing_went_and_what_failed_first(story: list[dict[str, Any]]) -> None:
+    undone, partly = (each for each in story if each["type"] == "ProcessFailed")
+
+    assert (undone["compensation"], partly["compensation"]) == ("done", "partial")
+    for failed in (undone, partly):
+        assert (failed["failed_step"], failed["error"]) == ("pay", "the account is closed")
+
+
+def test_a_completed_process_says_what_it_resulted_in() -> None:
+    process = told_story()[-1]
+    process.events = (
+        ProcessCompleted(
+            tenant_id=process.tenant_id,
+            process_id=process.process_id,
+            occurred_at=process.changed_at,
+        ),
+    )
+    (completed,) = envelopes(process)
+
+    assert completed["output"] == {"paid": False}
+    jsonschema.validate(completed, SCHEMA)

@@ -1,6 +1,6 @@
 """Processes on DynamoDB: one table, one item for each process, one conditional write a command.
 
-``Table`` says which table; the two repositories are what the services take. Needs the extra
+``Table`` says which table; the repositories are what the services take. Needs the extra
 ``trellis-process[dynamodb]``.
 """
 
@@ -10,13 +10,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trellis_process.dynamodb.definition_repository import DynamoDBDefinitionRepository
+    from trellis_process.dynamodb.job_repository import DynamoDBJobRepository
+    from trellis_process.dynamodb.list_repository import DynamoDBListRepository
     from trellis_process.dynamodb.process_repository import DynamoDBProcessRepository
     from trellis_process.dynamodb.step_tracker_repository import DynamoDBStepTrackerRepository
     from trellis_process.dynamodb.table import Table
 
-__all__ = ["DynamoDBProcessRepository", "DynamoDBStepTrackerRepository", "Table"]
+__all__ = [
+    "DynamoDBDefinitionRepository",
+    "DynamoDBJobRepository",
+    "DynamoDBListRepository",
+    "DynamoDBProcessRepository",
+    "DynamoDBStepTrackerRepository",
+    "Table",
+]
 
 _HOMES = {
+    "DynamoDBDefinitionRepository": "definition_repository",
+    "DynamoDBJobRepository": "job_repository",
+    "DynamoDBListRepository": "list_repository",
     "DynamoDBProcessRepository": "process_repository",
     "DynamoDBStepTrackerRepository": "step_tracker_repository",
     "Table": "table",

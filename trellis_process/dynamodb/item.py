@@ -1,7 +1,7 @@
 """The item: a process as DynamoDB keeps it, compact, because a change costs a unit a started KB.
 
-Defaults are left out. A step's times are milliseconds since the process started, its state is a
-letter, and who reported is an index into one list of names. ``docs/data-model.md`` shows an item.
+What a process does not have takes no byte. Its steps and the events of its latest change are a text
+each. ``docs/data-model.md`` shows an item.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from trellis_process.domain.events import EVENT_TYPES, ProcessEvent, ProcessStepTimedOut, StepEvent
-from trellis_process.domain.process import Process
-from trellis_process.domain.states import ProcessState, StepState, WaitingFor
-from trellis_process.domain.step import ProcessStep
+from trellis_process.application.paging import definition_version_at
+from trellis_process.domain.process import Parent, Process
+from trellis_process.domain.states import ProcessState
 from trellis_process.domain.time import from_ms, to_ms
+from trellis_process.domain.tracker import Timer, TimerKind
 from trellis_process.dynamodb import schema
+from trellis_process.dynamodb.item_events import events_of, events_text
+from trellis_process.dynamodb.item_json import to_json, with_tail, without_tail
+from trellis_process.dynamodb.item_steps import steps_of, steps_text
 from trellis_process.dynamodb.schema import Item
 
-STATE_LETTERS: dict[tuple[StepState, WaitingFor | None], str] = {
-    (StepState.IN_PROGRESS, None): "i",
-    (StepState.WAITING, WaitingFor.RETRY): "r",
-    (StepState.WAITING, WaitingFor.RESUMPTION): "w",
-    (StepState.COMPLETED, None): "c",
-    (StepState.FAILED, None): "f",
-    (StepState.SKIPPED, None): "s",
-    (StepState.CANCELLED, None): "x",
-}
-STATES_BY_LETTER = {letter: state for state, letter in STATE_LETTERS.items()}
+_USUAL_OF_TIMERS = [0, None, True]  # since the start, of the process, told by an event
+
+
+class UnreadableItem(ValueError):
+    """An item in the place of a process is none that this version can read."""
+
+    def __init__(self, item: Item, cause: Exception) -> None:
+        key = item.get(schema.HASH_KEY)
+        super().__init__(f"the item {key} cannot be read as a process: {cause!r}")
 
 
 def to_item(process: Process, retention: timedelta | None = None) -> Item:
@@ -36,8 +38,7 @@ def to_item(process: Process, retention: timedelta | None = None) -> Item:
     With a ``retention`` DynamoDB removes it that long after the process ended, or soon afterwards.
     """
     actors = _actors(process)
-    started_at = to_ms(process.started_at)
-    values: dict[str, Any] = {
+    values: dict[str, str | int | None] = {
         "pk": schema.hash_key(process.key),
         "sk": schema.PROCESS,
         "v": process.version + 1,
@@ -45,61 +46,103 @@ def to_item(process: Process, retention: timedelta | None = None) -> Item:
         "aggregate": schema.aggregate_key(
             process.tenant_id, process.aggregate_type, process.aggregate_id
         ),
-        "started_at": started_at,
+        "started_at": to_ms(process.started_at),
         "changed_at": to_ms(process.changed_at),
         "listing": schema.listing_key(process),
-        "listed": schema.listed_at(process),
-        "metadata": _to_json(process.metadata) if process.metadata else None,
+        "listed": schema.listed_at(process),  # with the version of its definition
+        "metadata": _json_of(process.metadata),
+        "input": _json_of(process.input),
+        "output": None if process.output is None else to_json(process.output),
+        "search": _json_of(process.search_attributes),
+        "parent": None if process.parent is None else to_json(_parent_row(process.parent)),
         "timeout_ms": process.timeout_ms,
         "deadline": None if process.due_at is None else to_ms(process.due_at),
         "reason": process.reason,
+        "ends_as": None if process.ends_as is None else process.ends_as.value,
+        "compensation": process.compensation,
+        "to_undo": _json_of(_places(process)),
+        "signals": _json_of(process.signals),
+        "signal_ids": _json_of(process.signal_ids),
+        "timers": _json_of([_timer_row(each, process) for each in process.timers]),
+        "breaches": _json_of(process.breaches),
+        "unrouted": _json_of(process.unrouted),
         "fingerprint": process.start_fingerprint,
-        "events_before": process.previous_event_version or None,
-        "actors": list(actors),
-        "steps": [_step_values(step, started_at, actors) for step in process.steps.values()],
-        # Text, not a list: the stream's filter can tell whether there is any only of a plain value.
-        "events": _to_json([_event_values(event, process, actors) for event in process.events])
-        if process.events
+        "events_before": process.previous_event_version
+        if process.previous_event_version != process.version
         else None,
+        "actors": _json_of(list(actors)),
+        "steps": steps_text(process, actors),
+        "events": events_text(process, actors) if process.events else None,
     }
     if process.wake_up_at is not None:
         values["due_shard"] = schema.due_shard(process.process_id)
         values["due_at"] = to_ms(process.wake_up_at)
     if retention is not None and process.ended_at is not None:
         values["expires_at"] = to_ms(process.ended_at + retention) // 1000  # TTL counts seconds
-    return {name: _attribute(value) for name, value in values.items() if value not in (None, [])}
+    return {name: _attribute(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Item) -> Process:
-    """The process that an item, or an image of one in the table's stream, holds."""
+    """The process that an item, or an image of one in the table's stream, holds.
+
+    Raises UnreadableItem for one that ``to_item`` cannot have given.
+    """
+    try:
+        return _process(item)
+    except Exception as error:  # whatever is wrong with it
+        raise UnreadableItem(item, error) from error
+
+
+def _process(item: Item) -> Process:
     values = {name: _value(attribute) for name, attribute in item.items()}
+
+    def moment(name: str) -> Any:
+        return from_ms(values[name]) if name in values else None
+
+    def from_json(name: str, usual: Any) -> Any:
+        return json.loads(values[name]) if name in values else usual
+
     key = schema.process_key(values["pk"])
     aggregate_type, aggregate_id = schema.aggregate_of(values["aggregate"])
-    started_at = values["started_at"]
-    actors: list[str] = values.get("actors", [])
-    steps = [_step(each, started_at, actors) for each in values["steps"]]
-    deadline, wake_up_at = values.get("deadline"), values.get("due_at")
+    started_at = from_ms(values["started_at"])
+    actors = from_json("actors", [])
+    steps = steps_of(values["steps"], started_at, actors)
+    parent = from_json("parent", None)
+    names = list(steps)
     process = Process(
         tenant_id=key.tenant_id,
         process_id=key.process_id,
-        process_type=values["listed"].split("#", 1)[0],
+        process_type=schema.process_type_at(values["listed"]),
         aggregate_type=aggregate_type,
         aggregate_id=aggregate_id,
-        steps={step.name: step for step in steps},
-        started_at=from_ms(started_at),
+        steps=steps,
+        started_at=started_at,
         changed_at=from_ms(values["changed_at"]),
         state=ProcessState(values["state"]),
-        metadata=json.loads(values["metadata"]) if "metadata" in values else {},
+        metadata=from_json("metadata", {}),
         timeout_ms=values.get("timeout_ms"),
-        due_at=None if deadline is None else from_ms(deadline),
+        due_at=moment("deadline"),
         reason=values.get("reason"),
+        definition_version=definition_version_at(values["listed"]),
+        input=from_json("input", {}),
+        output=from_json("output", None),
+        search_attributes=from_json("search", {}),
+        parent=None if parent is None else _parent(parent),
+        to_undo=tuple(names[place] for place in from_json("to_undo", [])),
+        compensation=values.get("compensation"),
+        ends_as=ProcessState(values["ends_as"]) if "ends_as" in values else None,
+        signals={name: tuple(kept) for name, kept in from_json("signals", {}).items()},
+        signal_ids=tuple(from_json("signal_ids", [])),
+        breaches=from_json("breaches", {}),
+        unrouted=tuple(from_json("unrouted", [])),
         version=values["v"],
-        previous_event_version=values.get("events_before", 0),
-        wake_up_at=None if wake_up_at is None else from_ms(wake_up_at),
+        previous_event_version=values.get("events_before", values["v"] - 1),
+        wake_up_at=moment("due_at"),
         start_fingerprint=values.get("fingerprint"),
     )
-    told = json.loads(values.get("events", "[]"))
-    process.events = tuple(_event(each, process, actors) for each in told)
+    process.timers = tuple(_timer(row, process) for row in from_json("timers", []))
+    if "events" in values:
+        process.events = events_of(values["events"], process, actors)
     return process
 
 
@@ -111,104 +154,54 @@ def _actors(process: Process) -> dict[str, int]:
     return {name: place for place, name in enumerate(unique)}
 
 
-def _step_values(step: ProcessStep, started_at: int, actors: dict[str, int]) -> dict[str, Any]:
-    usual_attempt = 0 if step.state is StepState.PENDING else 1
-    values = {
-        "n": step.name,
-        "s": STATE_LETTERS.get((step.state, step.waits_for)),
-        "a": step.attempt if step.attempt != usual_attempt else None,
-        "t": step.timeout_ms,
-        "r": step.retries_permitted or None,
-        "b": None if step.started_at is None else to_ms(step.started_at) - started_at,
-        "d": None if step.due_at is None else to_ms(step.due_at) - started_at,
-        "e": None if step.ended_at is None else to_ms(step.ended_at) - started_at,
-        "o": None if step.output is None else _to_json(step.output),
-        "x": step.error,
-        "w": None if step.reported_by is None else actors[step.reported_by],
-        "u": step.resumption or None,
-        "g": None if step.resume_data is None else _to_json(step.resume_data),
-        "k": 1 if step.resumed_early else None,
-    }
-    return {name: value for name, value in values.items() if value is not None}
+def _places(process: Process) -> list[int]:
+    """Where the steps to undo stand among the steps."""
+    if not process.to_undo:
+        return []
+    places = {name: place for place, name in enumerate(process.steps)}
+    return [places[name] for name in process.to_undo]
 
 
-def _step(values: dict[str, Any], started_at: int, actors: list[str]) -> ProcessStep:
-    pending = (StepState.PENDING, None)
-    state, waits_for = STATES_BY_LETTER[values["s"]] if "s" in values else pending
-
-    def moment(name: str) -> Any:
-        return from_ms(started_at + values[name]) if name in values else None
-
-    return ProcessStep(
-        name=values["n"],
-        timeout_ms=values.get("t"),
-        retries_permitted=values.get("r", 0),
-        state=state,
-        attempt=values.get("a", 0 if state is StepState.PENDING else 1),
-        started_at=moment("b"),
-        due_at=moment("d"),
-        ended_at=moment("e"),
-        output=json.loads(values["o"]) if "o" in values else None,
-        error=values.get("x"),
-        reported_by=actors[values["w"]] if "w" in values else None,
-        waits_for=waits_for,
-        resumption=values.get("u", 0),
-        resume_data=json.loads(values["g"]) if "g" in values else None,
-        resumed_early="k" in values,
-    )
+def _parent_row(parent: Parent) -> list[Any]:
+    return without_tail([parent.process_id, parent.step_name, parent.attempt, parent.part], [None])
 
 
-def _event_values(event: ProcessEvent, process: Process, actors: dict[str, int]) -> dict[str, Any]:
-    is_usual_time = event.occurred_at == process.changed_at
-    values = {
-        "n": event.type,
-        "s": event.step_name if isinstance(event, StepEvent) else None,
-        "a": event.attempt if isinstance(event, StepEvent) else None,
-        "w": None if event.actor is None else actors[event.actor],
-        "y": event.reason,
-        "t": None if is_usual_time else to_ms(event.occurred_at),
-    }
-    return {name: value for name, value in values.items() if value is not None}
+def _parent(row: list[Any]) -> Parent:
+    process_id, step_name, attempt, part = with_tail(row, 4, [None])
+    return Parent(process_id=process_id, step_name=step_name, attempt=attempt, part=part)
 
 
-def _event(values: dict[str, Any], process: Process, actors: list[str]) -> ProcessEvent:
-    event_type = EVENT_TYPES[values["n"]]
-    details: dict[str, Any] = {}
-    if issubclass(event_type, StepEvent):
-        details = {"step_name": values["s"], "attempt": values["a"]}
-    if issubclass(event_type, ProcessStepTimedOut):
-        details["retries_permitted"] = process.step(values["s"]).retries_permitted
-    return event_type(
+def _timer_row(timer: Timer, process: Process) -> list[Any]:
+    due, since = (to_ms(at) - to_ms(process.started_at) for at in (timer.due_at, timer.since))
+    row = [timer.kind.value, timer.name, due, since, timer.step_name, timer.sends_event]
+    return without_tail(row, _USUAL_OF_TIMERS)
+
+
+def _timer(row: list[Any], process: Process) -> Timer:
+    kind, name, due, since, step_name, sends_event = with_tail(row, 6, _USUAL_OF_TIMERS)
+    started_at = to_ms(process.started_at)
+    return Timer(
         tenant_id=process.tenant_id,
         process_id=process.process_id,
-        occurred_at=from_ms(values["t"]) if "t" in values else process.changed_at,
-        actor=actors[values["w"]] if "w" in values else None,
-        reason=values.get("y"),
-        **details,
+        kind=TimerKind(kind),
+        name=name,
+        due_at=from_ms(started_at + due),
+        since=from_ms(started_at + since),
+        step_name=step_name,
+        sends_event=sends_event,
     )
 
 
-def _to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _json_of(value: Any) -> str | None:
+    """An object or list as text; None for an empty one."""
+    return to_json(value) if value else None
 
 
-def _attribute(value: Any) -> dict[str, Any]:
-    """A value in DynamoDB's wire format; only the types that an item is made of."""
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    if isinstance(value, list):
-        return {"L": [_attribute(each) for each in value]}
-    return {"M": {name: _attribute(each) for name, each in value.items()}}
+def _attribute(value: str | int) -> dict[str, str]:
+    """A value in DynamoDB's wire format. An item is made of text and whole numbers alone."""
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
 def _value(attribute: dict[str, Any]) -> Any:
     ((kind, value),) = attribute.items()
-    if kind == "S":
-        return value
-    if kind == "N":
-        return int(value)
-    if kind == "L":
-        return [_value(each) for each in value]
-    return {name: _value(each) for name, each in value.items()}
+    return {"S": str, "N": int}[kind](value)

@@ -84,7 +84,17 @@ def listing_keys(tenant_id: str, state: ProcessState | None) -> list[str]:
 
 def listed_at(process: Process) -> str:
     """Where a process stands in its part of the listing."""
-    return position(process.process_type, to_ms(process.started_at), process.process_id)
+    return position(
+        process.process_type,
+        to_ms(process.started_at),
+        process.process_id,
+        process.definition_version,
+    )
+
+
+def process_type_at(listed: str) -> str:
+    """The type of the process that stands there in its part of the listing."""
+    return listed.split(_SEPARATOR, 1)[0]
 
 
 def due_shard(process_id: str) -> int:

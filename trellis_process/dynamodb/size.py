@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from trellis_process.domain.process import Process
+from trellis_process.dynamodb.item_json import to_json
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import Described, TooLarge
 
@@ -28,9 +30,10 @@ def check_size(item: Item, process: Process) -> None:
     allowed = MAX_ITEM_BYTES if process.brings_payload else ITEM_LIMIT
     if size <= allowed:
         return
-    parts = {f"steps.{value['M']['n']['S']}": _value_size(value) for value in item["steps"]["L"]}
-    if "metadata" in item:
-        parts["metadata"] = _value_size(item["metadata"])
+    # What is not text is a number, and small. Of the steps, which one it is.
+    parts = {name: _value_size(value) for name, value in item.items() if name != "steps"}
+    steps = zip(process.steps, json.loads(item["steps"]["S"]), strict=True)
+    parts |= {f"steps.{name}": len(to_json(told).encode()) for name, told in steps}
     largest = sorted(parts, key=lambda name: parts[name], reverse=True)[:3]
     raise TooLarge(
         largest[0],

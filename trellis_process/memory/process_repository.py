@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
-from trellis_process.application.paging import cursor_after, position, position_of, positions_of
+from trellis_process.application.paging import (
+    cursor_after,
+    position,
+    position_of,
+    positions_of,
+    process_id_at,
+)
 from trellis_process.application.repositories import ProcessPage, StaleProcess
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState
@@ -78,13 +85,23 @@ class InMemoryProcessRepository:
                     continue
                 if process_type is not None and not place.startswith(positions_of(process_type)):
                     continue
-                process = self._processes[ProcessKey(tenant_id, place.rsplit("#", 1)[1])]
+                process = self._processes[ProcessKey(tenant_id, process_id_at(place))]
                 if state is not None and process.state is not state:
                     continue
                 if len(found) == limit:
                     return ProcessPage(found, cursor_after(_position(found[-1])))
                 found.append(process.copy())
             return ProcessPage(found, None)
+
+    def count_open(self, tenant_id: str, process_type: str) -> dict[int | None, int]:
+        """As ProcessRepository.count_open."""
+        with self._lock:
+            places = self._positions.get(tenant_id, [])
+            of_type = [each for each in places if each.startswith(positions_of(process_type))]
+            found = [self._processes[ProcessKey(tenant_id, process_id_at(at))] for at in of_type]
+            return dict(
+                Counter(each.definition_version for each in found if not each.state.is_final)
+            )
 
     def keys_due(self, now: datetime) -> list[tuple[datetime, ProcessKey]]:
         """Whose wake-up is due, and since when; the longest overdue first."""
@@ -114,4 +131,9 @@ class InMemoryProcessRepository:
 
 
 def _position(process: Process) -> str:
-    return position(process.process_type, to_ms(process.started_at), process.process_id)
+    return position(
+        process.process_type,
+        to_ms(process.started_at),
+        process.process_id,
+        process.definition_version,
+    )
