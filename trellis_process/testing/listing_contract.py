@@ -13,7 +13,7 @@ from trellis_process.application.repositories import ProcessPage, ProcessReposit
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState
 from trellis_process.errors import InvalidInput
-from trellis_process.testing.builders import a_step
+from trellis_process.testing.builders import a_process, a_step
 from trellis_process.testing.clock import START
 from trellis_process.testing.store_contract import StoreContract, added, saved
 
@@ -223,6 +223,31 @@ class ListingContract(StoreContract):
         with pytest.raises(InvalidInput, match=r"^cursor: "):
             processes.page(tenant_id, process_type="B", state=None, limit=1, cursor=cursor)
 
+    def test_what_is_open_is_counted_by_the_version_of_its_definition(
+        self, processes: ProcessRepository, tenant_id: str, other_tenant_id: str
+    ) -> None:
+        for n, version in enumerate((1, 1, 2, 10, None)):
+            self._of_version(processes, tenant_id, f"p-{n}", version)
+        ended = self._of_version(processes, tenant_id, "p-ended", 2)
+        ended.cancel(now=START)
+        saved(processes, ended)
+        self._of_version(processes, other_tenant_id, "p-0", 1)
+        added(processes, tenant_id=tenant_id, process_type="OrderX")
+        self.settle()
+
+        assert processes.count_open(tenant_id, "Order") == {1: 2, 2: 1, 10: 1, None: 1}
+        assert processes.count_open(tenant_id, "Orde") == {}
+
+    def test_versions_of_a_definition_change_nothing_of_the_order(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        for n, version in enumerate((9, 1, None, 10)):
+            self._of_version(processes, tenant_id, f"p-{n}", version, n)
+        self.settle()
+
+        ids = [found.process_id for found in _listing(processes, tenant_id, limit=1)]
+        assert ids == ["p-3", "p-2", "p-1", "p-0"]
+
     # -- what these tests are made of --------------------------------------------------------
 
     def _listed(
@@ -235,6 +260,25 @@ class ListingContract(StoreContract):
             process_type=process_type,
             now=START + timedelta(minutes=n),
         )
+
+    def _of_version(
+        self,
+        processes: ProcessRepository,
+        tenant_id: str,
+        process_id: str,
+        version: int | None,
+        minutes: int = 0,
+    ) -> Process:
+        process = a_process(
+            tenant_id=tenant_id,
+            process_id=process_id,
+            process_type="Order",
+            now=START + timedelta(minutes=minutes),
+        )
+        process.definition_version = version
+        processes.add(process)
+        process.saved()
+        return process
 
     def _one_in_each_state(self, processes: ProcessRepository, tenant_id: str) -> None:
         for process_type in ("A", "Z"):

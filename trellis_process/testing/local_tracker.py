@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections import deque
+from collections.abc import Iterable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from trellis_process.application.process_service import ProcessService
-from trellis_process.application.timeout_checker import TimeoutCheckerService
-from trellis_process.domain.process import Process
-from trellis_process.eventbridge.envelope import SOURCE, envelopes
-from trellis_process.memory import InMemoryProcessRepository, InMemoryStepTrackerRepository
-from trellis_process.testing.clock import ManualClock
+from trellis_process.application.manual_clock import ManualClock
+from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.runner import Runner
 from trellis_process.worker import Worker
 
 
@@ -20,27 +17,29 @@ class LocalTracker:
     """Everything that a deployed stack does for workers, at the pace of a ManualClock.
 
     Used as a context: meanwhile the workers report to ``service``, and what the service's
-    processes ask for is delivered to them by ``run``, in order, each event as the bus has it. What
-    a worker raises is raised in the test.
+    processes ask for is delivered to them by ``run``, in order, each event as the bus has it. Work
+    that none of them does is left to the test. What a worker raises is raised in the test.
+    ``definitions`` are registered, so that ``service`` starts processes by their names.
     """
 
-    def __init__(self, *workers: Worker, clock: ManualClock | None = None) -> None:
+    def __init__(
+        self,
+        *workers: Worker,
+        clock: ManualClock | None = None,
+        definitions: Iterable[ProcessDefinition] = (),
+    ) -> None:
         self.clock = clock or ManualClock()
-        self._processes = InMemoryProcessRepository(on_saved=self._publish)
-        trackers = InMemoryStepTrackerRepository()
+        self._runner = Runner(*workers, clock=self.clock, allow_missing=True)
         #: To start processes, and to report on them as other services would.
-        self.service = ProcessService(self._processes, trackers, clock=self.clock)
-        self._checker = TimeoutCheckerService(trackers, clock=self.clock)
-        #: All that was told on the bus, the ``detail`` of each event.
-        self.events: list[dict[str, Any]] = []
-        self._undelivered: deque[dict[str, Any]] = deque()
+        self.service = self._runner.engine
+        for definition in definitions:
+            self._runner.register(definition)
         self._workers = workers
-        self._before: list[Any] = []
+        self._attached = ExitStack()
 
     def __enter__(self) -> Self:
-        self._before = [worker.reporting_to(self.service) for worker in self._workers]
-        for attached in self._before:
-            attached.__enter__()
+        for worker in self._workers:
+            self._attached.enter_context(worker.reporting_to(self.service))
         return self
 
     def __exit__(
@@ -49,40 +48,21 @@ class LocalTracker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for attached in self._before:
-            attached.__exit__(kind, error, trace)
+        self._attached.close()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All that was told on the bus, the ``detail`` of each event."""
+        return self._runner.events
 
     def run(self) -> None:
         """Delivers what is undelivered, and what follows from it, until nothing is left to do."""
-        while self._undelivered:
-            self._deliver(self._undelivered.popleft())
+        self._runner.run()
 
     def deliver_again(self) -> None:
         """Delivers every event so far once more, as the bus may, and runs what follows."""
-        for event in list(self.events):
-            self._deliver(event)
-        self.run()
+        self._runner.deliver_again()
 
     def advance(self, **duration: float) -> None:
         """Lets so much time pass (``hours=``, ``seconds=`` …), with a sweep whenever one is due."""
-        self.run()
-        now = self.clock()
-        until = self.clock.advance(**duration)
-        while due := self._processes.keys_due(until):
-            now = max(now, due[0][0])
-            self.clock.set(now)
-            self._checker.check_for_timed_out_steps()
-            self.run()
-        self.clock.set(until)
-
-    def _publish(self, process: Process) -> None:
-        told = json.loads(json.dumps(envelopes(process)))  # as it arrives, sharing nothing
-        self.events += told
-        self._undelivered += told
-
-    def _deliver(self, event: dict[str, Any]) -> None:
-        for worker in self._workers:
-            if event.get("step_name") in worker.steps:
-                worker.handler(
-                    {"source": SOURCE, "detail-type": event["type"], "detail": event}, None
-                )
+        self._runner.advance(**duration)

@@ -4,13 +4,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from trellis_process.application.repositories import ProcessRepository
-from trellis_process.domain.process import Process
+from trellis_process.domain.events import (
+    ChildCancellationRequested,
+    ChildRequested,
+    EffectsRequested,
+    MessageSent,
+    ProcessCompleted,
+    ProcessReopened,
+    ProcessStepTimedOut,
+    SignalReceived,
+    SlaBreached,
+)
+from trellis_process.domain.process import Parent, Process
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
+from trellis_process.domain.task import HumanTaskTerms
+from trellis_process.domain.tracker import Timer, TimerKind
 from trellis_process.testing.builders import a_process, a_step
 from trellis_process.testing.clock import START
 from trellis_process.testing.store_contract import (
@@ -173,6 +188,73 @@ class RoundTripContract(StoreContract):
 
         assert process.steps["approve"].resumption == 2
         assert [step.attempt for step in process.steps.values()] == [2, 2]
+
+    def test_what_a_definition_gives_comes_back_whole(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = added(
+            processes,
+            *(a_step(each) for each in ("pay", "review", "pack", "ship", "undo:pay")),
+            tenant_id=tenant_id,
+        )
+        _ordered_by_a_definition(process)
+        saved(processes, process)
+
+        found = stored(processes, process)
+
+        assert found == process
+        assert as_json(found.signals) == as_json(process.signals)
+        assert as_json(found.steps["pack"].progress) == as_json(process.steps["pack"].progress)
+
+    @pytest.mark.parametrize("value", ODD_VALUES.values(), ids=ODD_VALUES.keys())
+    def test_what_a_definition_is_given_comes_back_as_it_was(
+        self, processes: ProcessRepository, tenant_id: str, value: object
+    ) -> None:
+        process = a_process(tenant_id=tenant_id)
+        process.definition_version = 1
+        process.input = process.search_attributes = {"value": value}
+        process.output = value
+        process.signals = {"paid": (value, None, value)}
+        step = process.steps["pay"]
+        process.steps["pay"] = replace(step, input=value, progress=value)
+        processes.add(process)
+        found = stored(processes, process)
+
+        whole = (process.input, process.output, process.search_attributes, process.signals)
+        came = (found.input, found.output, found.search_attributes, found.signals)
+        assert as_json(came) == as_json(whole)
+        again = found.steps["pay"]
+        assert as_json([again.input, again.progress]) == as_json([value, value])
+
+    def test_every_event_of_a_definition_comes_back_with_all_it_says(
+        self, processes: ProcessRepository, tenant_id: str
+    ) -> None:
+        process = a_process(a_step("pay"), tenant_id=tenant_id)
+        _ordered_by_a_definition(process)
+        about: dict[str, Any] = {
+            "tenant_id": tenant_id,
+            "process_id": process.process_id,
+            "occurred_at": START,
+        }
+        step = {**about, "step_name": "pay", "attempt": 3}
+        process.events = (
+            MessageSent(**step, channel="mail", message="Paid", payload=None, actor="ann"),
+            EffectsRequested(**step, effects=[{"action": "delete", "entity": "E", "id": "1"}]),
+            ChildRequested(
+                **step, child_id="c-1", child_definition="audit", child_definition_version=2
+            ),
+            ChildRequested(**step, child_id="c-2", part=0),
+            ChildCancellationRequested(**step, child_id="c-1", reason="late"),
+            SignalReceived(**about, signal="paid", reason="late"),
+            ProcessReopened(**about, step_name="pay"),
+            SlaBreached(**about, tier="gold", expected_ms=1, actual_ms=2, step_name="pay"),
+            SlaBreached(**about, tier="", expected_ms=0, actual_ms=0),
+            ProcessStepTimedOut(**step, retries_permitted=4, first_attempt=2),
+            ProcessCompleted(**about),
+        )
+        processes.add(process)
+
+        assert stored(processes, process).events == process.events
 
     def test_an_ended_process_comes_back_whole(
         self, processes: ProcessRepository, tenant_id: str
@@ -337,6 +419,58 @@ class RoundTripContract(StoreContract):
         )
 
         assert stored(processes, process) == process
+
+
+def _ordered_by_a_definition(process: Process) -> None:
+    """Gives a process of these steps all that only a definition gives, in one change."""
+    process.definition_version = 12
+    process.input = {"amount": 7}
+    process.search_attributes = {"department": "sales"}
+    process.parent = Parent(process_id="month", step_name="orders", attempt=2, part=0)
+    process.output = [1]
+    process.to_undo = tuple(name for name in ("ship", "pay") if name in process.steps)
+    process.ends_as = ProcessState.CANCELLED
+    process.compensation = "partial"
+    process.signals = {"paid": ({}, None, "later")}
+    process.signal_ids = ("m-2", "m-1")
+    process.breaches = {"pay/gold": 31_000}
+    process.unrouted = ("pay",)
+    process.timers = tuple(
+        Timer(
+            tenant_id=process.tenant_id,
+            process_id=process.process_id,
+            kind=kind,
+            name="gold",
+            due_at=START + timedelta(days=3),
+            since=START + timedelta(seconds=since),
+            step_name=step_name,
+            sends_event=not since,
+        )
+        for kind, since, step_name in (
+            (TimerKind.SLA, 0, None),
+            (TimerKind.ESCALATION, 5, "review"),
+        )
+    )
+    asked = HumanTaskTerms(
+        surface="desk",
+        outcomes=(("yes", "Ja"), ("no", "")),
+        assignee="ann",
+        assignee_role="boss",
+        priority=0,
+    )
+    more: dict[str, dict[str, Any]] = {
+        "pay": {"state": StepState.IN_PROGRESS, "service": "Pay", "input": [None], "attempt": 4},
+        "review": {"waits_for": WaitingFor.PERSON, "task": asked, "visits": 3, "attempt": 1},
+        "pack": {"waits_for": WaitingFor.CHILDREN, "progress": {"open": ["a"]}, "attempt": 1},
+        "ship": {"state": StepState.COMPLETED, "outcome": "by_sea", "attempt": 1},
+        "undo:pay": {"waits_for": WaitingFor.SIGNAL, "progress": {"signal": "s"}, "attempt": 1},
+    }
+    for name, fields in more.items():
+        if name in process.steps:
+            process.steps[name] = replace(
+                process.steps[name], **({"state": StepState.WAITING} | fields)
+            )
+    process.has_changed = True
 
 
 def _said(process: Process) -> list[tuple[str, int | None, str | None, str | None]]:
