@@ -56,6 +56,7 @@ bench: $(READY) ## Measure, into benchmarks/RESULTS.md; NAMES="units cpu" measur
 
 soak: $(READY) ## Try to break every promise for MINUTES=10, or once more with SEED=…
 	$(BIN)/python -m tests.proof.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.proof.engine_soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.proof.api_fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) --keep
 
@@ -71,7 +72,9 @@ openapi: $(READY) ## Write the OpenAPI document anew
 lock: $(READY) ## Write the lock files anew, after a change in pyproject.toml
 	$(COMPILE) pyproject.toml --all-extras --group build --output-file locks/dev.txt
 	$(COMPILE) pyproject.toml --extra local --group build --constraint locks/dev.txt --output-file locks/local.txt
-	$(COMPILE) pyproject.toml --extra lambda --constraint locks/dev.txt --output-file locks/lambda.txt
+	# Of a command line that no function has, and for Windows alone.
+	$(COMPILE) pyproject.toml --extra lambda --constraint locks/dev.txt --no-emit-package colorama \
+	  --output-file locks/lambda.txt
 	for name in ministack sam checkov; do $(COMPILE) --group $$name --output-file locks/$$name.txt || exit; done
 	$(MAKE) licences  # another make, which installs what is locked now
 

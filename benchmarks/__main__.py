@@ -10,7 +10,18 @@ from rich.console import Console
 
 from benchmarks.report import RESULTS, keep
 
-NAMES = ("units", "dollars", "sweep", "importing", "cpu", "speed", "scale")
+NAMES = (
+    "units",
+    "dollars",
+    "engine",
+    "fan_out",
+    "deciding",
+    "sweep",
+    "importing",
+    "cpu",
+    "speed",
+    "scale",
+)
 
 
 def main() -> None:

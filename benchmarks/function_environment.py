@@ -11,6 +11,7 @@ ENVIRONMENT = {
     "TRELLIS_TABLE": "processes",
     "TRELLIS_RETENTION_DAYS": "0",
     "TRELLIS_TENANT_CLAIM": "tenant_id",
+    "TRELLIS_OPERATOR_SCOPE": "trellis/operator",
     "TRELLIS_EVENT_BUS": "bus",
     "TRELLIS_UNDELIVERED_QUEUE_URL": "http://queue",
     "TRELLIS_REFUSED_COMMANDS_QUEUE_URL": "http://refused",

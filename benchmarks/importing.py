@@ -59,6 +59,11 @@ FUNCTIONS: Mapping[str, tuple[str, list[str]]] = {
         [_LOGS, _MODELS, _TABLE],
     ),
     "timeout_checker": (_ready("timeout_checker", "wiring.timeout_checker()"), [_LOGS, _TABLE]),
+    # Each event that it is told of is about a definition, so it is ready with the engine.
+    "children": (
+        _ready("children", "wiring.children()"),
+        [_LOGS, _MODELS, _TABLE],
+    ),
     "event_publisher": (
         _ready("event_publisher", "wiring.event_publisher()"),
         [_LOGS, _client("events")],

@@ -45,6 +45,8 @@ autodoc_class_signature = "separated"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
+# What these stand for says the page of definitions' steps; written out it would say less.
+autodoc_type_aliases = {name: name for name in ("AnyStep", "Expression", "Inputs", "Target")}
 add_module_names = False
 python_maximum_signature_line_length = 80
 python_use_unqualified_type_names = True

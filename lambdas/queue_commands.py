@@ -53,6 +53,7 @@ def _is_dealt_with(record: dict[str, Any]) -> bool:
                 wiring.process_service(),
                 actor=message.actor,
                 default_key=message.key,
+                engine=wiring.engine_service,
             )
             about["process_id"] = process.process_id
         except Conflict as refusal:

@@ -29,7 +29,14 @@ metrics = Metrics()
 
 @cache
 def _api() -> Api:
-    return build_api(wiring.process_service(), tenant_claim=wiring.tenant_claim())
+    return build_api(
+        wiring.process_service(),
+        wiring.engine_service,
+        jobs=wiring.jobs,
+        views=wiring.views,
+        tenant_claim=wiring.tenant_claim(),
+        operator_scope=wiring.operator_scope(),
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)

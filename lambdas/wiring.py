@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trellis_process import ProcessService, TimeoutCheckerService
     from trellis_process.application.audit import AuditService
+    from trellis_process.application.children import ChildrenService
+    from trellis_process.application.engine_service import EngineService
+    from trellis_process.application.job_service import JobService
+    from trellis_process.definitions.catalog import DefinitionCatalog
+    from trellis_process.domain.course import Course
     from trellis_process.dynamodb import Table
     from trellis_process.dynamodb.finished_reader import FinishedReader
     from trellis_process.eventbridge import EventPublisher
     from trellis_process.s3 import Archive
+    from trellis_process.views.feeder import ViewFeeder
+    from trellis_process.views.store import ViewStore
 
 SWEEP_SIDE_BY_SIDE = 16  # a write is mostly waiting; that many keep one processor busy
+JOB_SIDE_BY_SIDE = 8  # the half of it, because nobody waits for a job
 MAX_ATTRIBUTE_CHARACTERS = 1_024  # of the 1 MiB that a message has, its body and all
 
 
@@ -37,12 +45,118 @@ def process_service() -> ProcessService:
     from trellis_process import ProcessService
     from trellis_process.dynamodb import DynamoDBProcessRepository
 
-    return ProcessService(DynamoDBProcessRepository(table(), retention=_retention()))
+    processes = DynamoDBProcessRepository(table(), retention=_retention())
+    return ProcessService(processes, definitions=Courses())
+
+
+class Courses:
+    """The definitions as a service needs them for a process that has one.
+
+    Those with what they bring, pydantic and the engine, are loaded when the first such process
+    comes, because a function that has none need not wait for them.
+    """
+
+    def course(self, name: str, version: int) -> Course:
+        """As Definitions.course."""
+        return definition_catalog().course(name, version)
+
+
+@cache
+def definition_catalog() -> DefinitionCatalog:
+    """The definitions in the table, each read and compiled once."""
+    from trellis_process.definitions.catalog import DefinitionCatalog
+    from trellis_process.dynamodb.definition_repository import DynamoDBDefinitionRepository
+    from trellis_process.dynamodb.open_counts import open_counts
+
+    repository = DynamoDBDefinitionRepository(table())
+    return DefinitionCatalog(repository, count_open=open_counts(table()))
+
+
+@cache
+def engine_service() -> EngineService:
+    """The commands that only processes with a definition take."""
+    from trellis_process.application.engine_service import EngineService
+    from trellis_process.dynamodb import DynamoDBProcessRepository
+
+    processes = DynamoDBProcessRepository(table(), retention=_retention())
+    return EngineService(processes, definitions=definition_catalog())
+
+
+@cache
+def children() -> ChildrenService:
+    """What starts children, and tells parents of their ends."""
+    from trellis_process.application.children import ChildrenService
+    from trellis_process.dynamodb.list_repository import DynamoDBListRepository
+
+    return ChildrenService(engine_service(), DynamoDBListRepository(table()))
+
+
+@cache
+def jobs() -> JobService:
+    """The jobs on the table's processes."""
+    from trellis_process.application.job_service import JobService
+    from trellis_process.dynamodb import DynamoDBProcessRepository
+    from trellis_process.dynamodb.job_repository import DynamoDBJobRepository
+
+    return JobService(
+        DynamoDBProcessRepository(table(), retention=_retention()),
+        DynamoDBJobRepository(table()),
+        definitions=Courses(),
+        tell=send_job,
+        side_by_side=JOB_SIDE_BY_SIDE,
+    )
+
+
+def send_job(tenant_id: str, job_id: str) -> None:
+    """Asks, in the queue that ``TRELLIS_JOBS_QUEUE_URL`` names, that a job go on.
+
+    Raises StoreUnavailable: a job that is asked for again is sent again.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from trellis_process.errors import StoreUnavailable
+
+    message = json.dumps({"tenant_id": tenant_id, "job_id": job_id})
+    try:
+        _client("sqs", tries=3).send_message(
+            QueueUrl=_setting("TRELLIS_JOBS_QUEUE_URL"), MessageBody=message
+        )
+    except (BotoCoreError, ClientError) as error:
+        told = f"the queue of jobs does not take job {job_id!r}; ask for it again"
+        raise StoreUnavailable(told, may_have_happened=True) from error
+
+
+@cache
+def views() -> ViewStore | None:
+    """The views in the table that ``TRELLIS_VIEW_TABLE`` names; None where it is empty."""
+    name = _setting("TRELLIS_VIEW_TABLE")
+    if not name:
+        return None
+    from trellis_process.dynamodb.view_store import DynamoDBViewStore
+    from trellis_process.dynamodb.view_table import ViewTable
+
+    return DynamoDBViewStore(ViewTable(name))
+
+
+@cache
+def view_feeder() -> ViewFeeder:
+    """What brings events into the views."""
+    from trellis_process.dynamodb.view_store import DynamoDBViewStore
+    from trellis_process.dynamodb.view_table import ViewTable
+    from trellis_process.views.feeder import ViewFeeder
+
+    table = ViewTable(_setting("TRELLIS_VIEW_TABLE"))
+    return ViewFeeder(DynamoDBViewStore(table, retention=_retention()))
 
 
 def tenant_claim() -> str:
     """The claim of a caller's token that names its tenant: ``TRELLIS_TENANT_CLAIM``."""
     return _setting("TRELLIS_TENANT_CLAIM")
+
+
+def operator_scope() -> str:
+    """The scope of a caller's token that makes it an operator: ``TRELLIS_OPERATOR_SCOPE``."""
+    return _setting("TRELLIS_OPERATOR_SCOPE")
 
 
 @cache
@@ -52,7 +166,7 @@ def timeout_checker() -> TimeoutCheckerService:
     from trellis_process.dynamodb import DynamoDBStepTrackerRepository
 
     trackers = DynamoDBStepTrackerRepository(table(), retention=_retention())
-    return TimeoutCheckerService(trackers, side_by_side=SWEEP_SIDE_BY_SIDE)
+    return TimeoutCheckerService(trackers, side_by_side=SWEEP_SIDE_BY_SIDE, definitions=Courses())
 
 
 @cache

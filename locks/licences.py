@@ -59,6 +59,8 @@ UNSAID = {
 EXTRAS = {
     "dynamodb": "Processes on DynamoDB",
     "client": "Calls to a deployed stack; none of it where one calls with a token",
+    "definitions": "Definitions of processes: reading, checking, expressions",
+    "graph": "Pictures of definitions",
     "lambda": "What the deployed functions import: the bundle, but for Trellis itself",
     "testing": "Contract tests and fixtures for users' tests",
     "local": "The command `trellis`",
@@ -74,6 +76,7 @@ ENVIRONMENTS = {
 NPM = "Of npm, for tests"
 
 _SPDX = {
+    "ISC License (ISCL)": "ISC",
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD",
     "MIT License": "MIT",

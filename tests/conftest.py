@@ -31,7 +31,7 @@ def deployed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSt
     """The real functions in the real template, where a missing right is refused."""
     log_file = tmp_path_factory.mktemp("deployed") / "cloud.log"
     with LocalCloud(auth=True, log_file=log_file) as cloud:
-        yield deploy_trellis(cloud, parameters=with_archive(cloud))
+        yield deploy_trellis(cloud, parameters=with_everything(cloud))
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +48,14 @@ def probe_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def probe_stack(probe_bundle: Path) -> Iterator[LocalStack]:
     """The stand-ins in the real template, where a missing right is refused."""
     with LocalCloud(auth=True) as cloud:
-        parameters = with_archive(cloud)
+        parameters = with_everything(cloud)
         yield deploy_trellis(cloud, bundle=probe_bundle, parameters=parameters)
 
 
-def with_archive(cloud: LocalCloud) -> dict[str, str]:
-    """Parameters of a stack that has an archive, as its bucket is in this cloud."""
+def with_everything(cloud: LocalCloud) -> dict[str, str]:
+    """Parameters of a stack that has views, and an archive whose bucket is in this cloud."""
     cloud.client("s3").create_bucket(Bucket=ARCHIVE_BUCKET)
-    return {"ArchiveBucketName": ARCHIVE_BUCKET}
+    return {"ArchiveBucketName": ARCHIVE_BUCKET, "ReadModels": "on"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

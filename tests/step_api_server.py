@@ -16,8 +16,17 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from trellis_process import InMemoryProcessRepository, ProcessService
+from trellis_process import InMemoryProcessRepository
+from trellis_process.application.engine_service import EngineService
+from trellis_process.application.job_service import JobService
+from trellis_process.definitions.catalog import DefinitionCatalog
+from trellis_process.eventbridge import envelopes
 from trellis_process.http import Api, build_api
+from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
+from trellis_process.memory.job_repository import InMemoryJobRepository
+from trellis_process.memory.view_store import InMemoryViewStore
+from trellis_process.views.bus_event import read_event
+from trellis_process.views.feeder import ViewFeeder
 
 KEY = Credentials("AKIDEXAMPLE", "secret of the example")
 REGION = "eu-west-1"
@@ -78,8 +87,22 @@ class StepApi(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.service = ProcessService(InMemoryProcessRepository())
-        self.api: Api = build_api(self.service)
+        definitions = DefinitionCatalog(InMemoryDefinitionRepository())
+        views = InMemoryViewStore()
+        feeder = ViewFeeder(views)
+        processes = InMemoryProcessRepository(
+            lambda process: feeder.feed([read_event(each) for each in envelopes(process)])
+        )
+        self.service = EngineService(processes, definitions=definitions)
+        self.jobs = JobService(
+            processes,
+            InMemoryJobRepository(),
+            definitions=definitions,
+            tell=lambda *job: self.jobs.run(*job),  # as soon as they are asked for
+        )
+        self.api: Api = build_api(
+            self.service, lambda: self.service, jobs=lambda: self.jobs, views=lambda: views
+        )
         self.tokens: set[str] = set()
         self.faults: deque[Fault | None] = deque()
         self.asked: list[Asked] = []

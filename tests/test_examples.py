@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from trellis_process.definitions.reading import examine_yaml
 
 from .step_api_server import StepApi, environment_of_a_caller, step_api
 
@@ -53,6 +56,65 @@ def test_workers_fail_wait_and_are_resumed_without_any_cloud() -> None:
         "create_case: completed at attempt 2, {'case': 'c-1', 'priority': 'high'}\n"
         "approve: completed at attempt 1, {'decided': 'yes'}\n"
     )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*/*.yaml")), ids=lambda path: path.parent.name
+)
+def test_nothing_is_to_be_said_against_the_definition_of_an_example(path: Path) -> None:
+    assert examine_yaml(path.read_bytes(), strict=True).findings == ()
+
+
+def test_orders_are_shipped_or_what_was_done_is_undone_in_reverse() -> None:
+    told = run(ROOT / "examples" / "order_saga" / "main.py")
+    shipped, declined, too_large = told.strip().split("\n\n")
+
+    assert "MessageSent           tell_customer OrderShipped" in shipped
+    assert shipped.endswith("completed with {'tracking': 'T-order-1'}")
+    assert undone(declined) == ["undo:pack", "undo:reserve"]
+    assert "StepFailed            prepare       the card is declined" in declined
+    assert undone(too_large) == ["undo:pay", "undo:pack", "undo:reserve"]
+    assert too_large.endswith("failed with None, what was done is undone: done")
+
+
+def undone(told: str) -> list[str]:
+    """What was undone, in order."""
+    return [line.split()[-1] for line in told.splitlines() if "CompensationCompleted" in line]
+
+
+def test_an_expense_is_paid_approved_rejected_or_forgotten() -> None:
+    told = run(ROOT / "examples" / "expense_approval" / "main.py")
+    reports = told.split("rep-")[1:]
+
+    assert "TaskOpened" not in reports[0]
+    assert "mia is told: outcome: got 'aprove'; allowed is one of approve, reject" in told
+    assert "03-04 11:00  TaskEscalated" in told
+    assert (
+        "03-05 12:00  MessageSent      ExpenseRejected {'to': 'ann', 'why': 'no receipt'}" in told
+    )
+    assert "03-09 12:00  SlaBreached      after 4 days" in told
+    assert told.endswith("the review is failed, its outcome timed_out\n")
+
+
+def test_a_month_goes_by_in_a_moment() -> None:
+    told = run(ROOT / "examples" / "onboarding" / "main.py")
+
+    assert "03-05 09:00  MessageSent        remind ContractReminder" in told
+    assert "03-07 10:00    ProcessCompleted" in told  # the child's
+    assert "03-16 09:00  StepStarted        laptop" in told
+    assert "04-03 09:00  TaskEscalated      talk" in told
+    assert told.endswith("completed after 35 days, {'user': 'kim.lee'}\n")
+
+
+def test_a_thousand_records_are_dealt_with_by_children_that_stay_small() -> None:
+    told = run(ROOT / "examples" / "fan_out" / "main.py")
+
+    assert "completed: 998 dealt with, 2 failed" in told
+    assert "  a-777: nobody knows this article any more" in told
+    assert "898 prices set, 10 at the second attempt; a-100 is 115.5" in told
+    largest = re.search(r"40 children; no process has more than ([\d,]+) bytes", told)
+    assert largest is not None
+    assert int(largest[1].replace(",", "")) < 20_000
 
 
 def test_a_service_reports_over_http_and_a_second_delivery_is_harmless(step_api: StepApi) -> None:

@@ -2,7 +2,8 @@
 
 Start reading at ``ProcessService``, which starts processes and takes reports on their steps, and
 at ``Process``, which holds the rules. ``TimeoutCheckerService`` finds what nobody reported.
-Processes that a ``ProcessDefinition`` orders are started and driven by ``EngineService``.
+Processes that a ``ProcessDefinition`` orders are started and driven by ``EngineService``;
+``JobService`` gives a command to many at once.
 
 Stores: ``InMemoryProcessRepository`` here, DynamoDB in ``trellis_process.dynamodb``, one's own by
 the seams ``ProcessRepository`` and ``StepTrackerRepository`` and the contract tests in
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trellis_process.application.engine_service import EngineService
+    from trellis_process.application.job_request import JobCommand, JobFilter
+    from trellis_process.application.job_service import JobService
     from trellis_process.application.manual_clock import ManualClock
     from trellis_process.application.process_service import ProcessService
     from trellis_process.application.repositories import (
@@ -78,6 +81,7 @@ if TYPE_CHECKING:
     from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker
     from trellis_process.errors import TrellisError
     from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
+    from trellis_process.memory.job_repository import InMemoryJobRepository
     from trellis_process.memory.process_repository import InMemoryProcessRepository
     from trellis_process.memory.step_tracker_repository import InMemoryStepTrackerRepository
 
@@ -95,8 +99,12 @@ _WHERE = {
     "HumanTask": "domain.definition.steps",
     "HumanTaskStep": "domain.definition.steps",
     "InMemoryDefinitionRepository": "memory.definition_repository",
+    "InMemoryJobRepository": "memory.job_repository",
     "InMemoryProcessRepository": "memory.process_repository",
     "InMemoryStepTrackerRepository": "memory.step_tracker_repository",
+    "JobCommand": "application.job_request",
+    "JobFilter": "application.job_request",
+    "JobService": "application.job_service",
     "LlmIntent": "domain.definition.steps",
     "LlmIntentStep": "domain.definition.steps",
     "ManualClock": "application.manual_clock",
@@ -162,8 +170,12 @@ __all__ = [
     "HumanTask",
     "HumanTaskStep",
     "InMemoryDefinitionRepository",
+    "InMemoryJobRepository",
     "InMemoryProcessRepository",
     "InMemoryStepTrackerRepository",
+    "JobCommand",
+    "JobFilter",
+    "JobService",
     "LlmIntent",
     "LlmIntentStep",
     "ManualClock",

@@ -13,11 +13,13 @@
     │   ├── StepNotFound          the process has no step of that name
     │   ├── DefinitionNotFound    no such definition, or no such version of it, is registered
     │   ├── ListNotFound          no such list, or not so many pages of it, is kept for this tenant
-    │   └── JobNotFound           no such job in this tenant; it may have expired
+    │   ├── JobNotFound           no such job in this tenant; it may have expired
+    │   └── ReadModelsOff         the stack keeps no inbox, lists, histories and statistics
     ├── Conflict                  the request is sound, but the process has moved on
     │   ├── ProcessFinished       the process is completed, failed or cancelled
     │   ├── StepFinished          the step is completed, failed, skipped or cancelled
     │   ├── StepNotStarted        only a started step can do this
+    │   ├── StepNotCompleted      only a completed step has results
     │   ├── AttemptUnknown        the report names an attempt that was never started
     │   ├── ResumptionUnknown     the report names a resumption that is not the next one
     │   ├── DefinitionConflict    the version of the definition is there with other content
@@ -27,6 +29,7 @@
     │   ├── NotReported           a step of this kind ends by itself, nobody reports it
     │   ├── TaskTaken             the task is somebody else's
     │   ├── TooManySignals        too many signals wait to be taken
+    │   ├── Suspended             the process is frozen, and has to be resumed first
     │   ├── Compensating          the process undoes what had been completed
     │   ├── Compensated           what came before the step has been undone
     │   └── VersionMismatch       the caller decided on another version (``If-Match``)
@@ -170,6 +173,15 @@ class JobNotFound(NotFound):
         super().__init__(f"no job {shown(job_id)} in this tenant; jobs are kept for 90 days")
 
 
+class ReadModelsOff(NotFound):
+    """The stack keeps no views, so it has no lists of tasks, histories or statistics."""
+
+    code = "read_models_off"
+
+    def __init__(self) -> None:
+        super().__init__("this stack keeps no read models; deploy it with ReadModels=on")
+
+
 class Conflict(TrellisError):
     """The request is sound, but the process has moved on. Nothing was changed.
 
@@ -205,6 +217,15 @@ class StepNotStarted(Conflict):
 
     def __init__(self, action: str, step_name: str, step_state: str) -> None:
         super().__init__(f"cannot {action}: step {step_name!r} is {step_state}; start it first")
+
+
+class StepNotCompleted(Conflict):
+    """Only a completed step has results."""
+
+    code = "step_not_completed"
+
+    def __init__(self, action: str, step_name: str, step_state: str) -> None:
+        super().__init__(f"cannot {action}: step {step_name!r} is {step_state}")
 
 
 class AttemptUnknown(Conflict):
@@ -291,7 +312,7 @@ class TaskTaken(Conflict):
 
     def __init__(self, step_name: str, assignee: str) -> None:
         self.assignee = assignee
-        super().__init__(f"task {step_name!r} is {assignee!r}'s; it has to be released first")
+        super().__init__(f"task {step_name!r} belongs to {assignee!r}; it has to be released first")
 
 
 class TooManySignals(Conflict):
@@ -301,6 +322,15 @@ class TooManySignals(Conflict):
 
     def __init__(self, kept: str) -> None:
         super().__init__(f"{kept} wait to be taken; none more is kept")
+
+
+class Suspended(Conflict):
+    """The process is frozen; nothing begins in it until it is resumed."""
+
+    code = "suspended"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(f"cannot {action}: the process is suspended; resume it first")
 
 
 class Compensating(Conflict):

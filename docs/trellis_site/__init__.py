@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trellis_site import made_text, navigation, pictures, python_modules, repository_files
+from trellis_site import (
+    constructors,
+    made_text,
+    navigation,
+    pictures,
+    python_modules,
+    repository_files,
+)
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -15,6 +22,13 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Puts everything into a build."""
-    for part in (made_text, navigation, pictures, python_modules, repository_files):
+    for part in (
+        constructors,
+        made_text,
+        navigation,
+        pictures,
+        python_modules,
+        repository_files,
+    ):
         part.setup(app)
     return {"parallel_read_safe": False, "parallel_write_safe": False}

@@ -26,6 +26,24 @@ PAGES = Path(__file__).parents[1] / "reference" / "python"
 #: Modules that are public without being a package that lists its face in ``__all__``.
 BESIDES = ("trellis_process.errors", "trellis_process.testing.fixtures")
 
+#: The sections of the first page: which names are in them, by where these come from.
+SECTIONS = {
+    "Services": ("trellis_process.application.", "trellis_process.definitions."),
+    "Definitions": (
+        "trellis_process.domain.definition.process_definition",
+        "trellis_process.domain.definition.retry",
+        "trellis_process.domain.definition.sla",
+    ),
+    "Steps of definitions": ("trellis_process.domain.definition.steps",),
+    "Processes": ("trellis_process.domain.",),
+    "Events": ("trellis_process.domain.events",),
+    "Stores in memory": ("trellis_process.memory.",),
+    "Errors": ("trellis_process.errors",),
+}
+
+#: The words that constructors of steps use for what they are given.
+STEP_WORDS = ("Expression", "Inputs", "Target", "AnyStep")
+
 #: What stand-ins take the place of while the site is built: to load these starts Node.
 NOT_IMPORTED = ["aws_cdk", "constructs", "jsii"]
 
@@ -61,11 +79,53 @@ def _page(module: ModuleType) -> str:
     if not hasattr(module, "__all__"):
         return "\n".join([*lines, "   :members:", ""])
     lines += ["   :no-members:", "", f".. py:currentmodule:: {name}", ""]
-    elsewhere = set() if module is trellis_process else set(trellis_process.__all__)
+    if module is trellis_process:
+        return "\n".join([*lines, *_sections(module)])
+    names = [each for each in module.__all__ if each not in set(trellis_process.__all__)]
+    return "\n".join([*lines, *_described(module, names)])
+
+
+def _sections(module: ModuleType) -> list[str]:
+    """What is in ``trellis_process`` itself, what belongs together under one heading."""
     homes = _homes(module)
-    for each in module.__all__:
-        if each in elsewhere:
-            continue
+    sections: dict[str, list[str]] = {title: [] for title in SECTIONS}
+    for name in module.__all__:
+        # The longest says it best: events are of the domain, too.
+        title, _ = max(
+            (
+                (title, start)
+                for title, starts in SECTIONS.items()
+                for start in starts
+                if homes[name].startswith(start)
+            ),
+            key=lambda found: len(found[1]),
+        )
+        sections[title].append(name)
+    lines = []
+    for title, names in sections.items():
+        lines += [title, "-" * len(title), ""]
+        if title == "Steps of definitions":
+            lines += _step_words()
+        lines += _described(module, names)
+    return lines
+
+
+def _step_words() -> list[str]:
+    """What the words mean that constructors of steps use."""
+    analyzer = ModuleAnalyzer.for_module(SECTIONS["Steps of definitions"][0])
+    told = analyzer.find_attr_docs()
+    return [
+        line
+        for word in STEP_WORDS
+        for line in (f"``{word}``", *(f"   {each}" for each in told["", word] if each), "")
+    ]
+
+
+def _described(module: ModuleType, names: list[str]) -> list[str]:
+    """Directives for what a module has."""
+    homes = _homes(module)
+    lines = []
+    for each in names:
         found = getattr(module, each)
         if inspect.isclass(found):
             lines += [f".. autoclass:: {each}", ""]
@@ -73,7 +133,7 @@ def _page(module: ModuleType) -> str:
             lines += [f".. autofunction:: {each}", ""]
         else:
             lines += _value(each, homes[each])
-    return "\n".join(lines)
+    return lines
 
 
 def _homes(module: ModuleType) -> dict[str, str]:

@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -55,6 +56,7 @@ def whole(app: App, bundle: Path) -> None:
             stack, "Archive", bucket_name="archive", encryption_key=key
         ),
         archive_prefix="done/",
+        read_models=True,
         alarm_topic=sns.Topic.from_topic_arn(stack, "OnCall", TOPIC),
         event_bus=events.EventBus.from_event_bus_name(stack, "Bus", "company"),
         encryption_key=kms.Key.from_key_arn(stack, "Key", KEY),
@@ -73,7 +75,10 @@ def jwt(app: App, bundle: Path) -> None:
         "Tracker",
         name="jwt",
         authorization=JwtAuthorization(
-            issuer="https://issuer.example", audiences=["steps", "more"], tenant_claim="tenant"
+            issuer="https://issuer.example",
+            audiences=["steps", "more"],
+            tenant_claim="tenant",
+            operator_scope="process-definitions",
         ),
         bundle=bundle,
         outputs=True,
@@ -110,7 +115,20 @@ def made_here(app: App, bundle: Path) -> None:
 def used(app: App, bundle: Path) -> None:
     """One with callers, consumers and others who have to do with it."""
     stack = Stack(app, "Used")
-    tracker = TrellisProcess(stack, "Tracker", bundle=bundle)
+    work = sqs.Queue(stack, "Work")
+    payments = lambda_.Function(
+        stack,
+        "Payments",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("def handler(event, context): pass"),
+    )
+    tracker = TrellisProcess(
+        stack,
+        "Tracker",
+        bundle=bundle,
+        services={"Expenses.validate": work, "Payments.pay": payments},
+    )
     tracker.grant_commands(caller(stack, "CommandsOfOne"), tenant="tenant-1")
     tracker.grant_commands(caller(stack, "CommandsOfAll"))
     tracker.grant_read(caller(stack, "ReadsOne"), tenant="tenant-1")

@@ -41,6 +41,7 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
             "JwtIssuer": "https://issuer.example",
             "JwtAudience": "steps,more",
             "JwtTenantClaim": "tenant",
+            "JwtOperatorScope": "process-definitions",
         },
         {"OwnsEventBus", "UsesJwt"},
     ),
@@ -49,6 +50,7 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
             "RetentionDays": 90,
             "ArchiveBucketName": "archive",
             "ArchivePrefix": "done/",
+            "ReadModels": "on",
             "ArchiveKeyArn": ARCHIVE_KEY,
             "AlarmTopicArn": TOPIC,
             "EventBusName": "company",
@@ -57,7 +59,10 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
             "LogRetentionDays": 365,
             "PublisherParallelism": 4,
         },
-        {"HasAlarmTopic", "HasArchive", "HasArchiveKey", "HasEncryptionKey", "LogsEverything"},
+        {
+            *("HasAlarmTopic", "HasArchive", "HasArchiveKey", "HasEncryptionKey"),
+            *("HasReadModels", "LogsEverything"),
+        },
     ),
 }
 

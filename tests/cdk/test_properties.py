@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from aws_cdk import App, Duration, Environment, Stack
@@ -13,6 +13,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 
 from trellis_process.cdk import FunctionSettings, JwtAuthorization, TrellisProcess
+from trellis_process.cdk.functions import FunctionName
 from trellis_process.errors import InvalidInput
 
 from .conftest import Synthesised
@@ -82,7 +83,7 @@ def test_outputs_are_made_where_they_are_asked_for(synthesised: Synthesised) -> 
 
 def test_all_functions_run_from_one_bundle(synthesised: Synthesised) -> None:
     functions = synthesised.resources("Whole", "AWS::Lambda::Function").values()
-    assert len(functions) == 6
+    assert len(functions) == len(get_args(FunctionName))
     assert len({json.dumps(function["Code"]) for function in functions}) == 1
 
 

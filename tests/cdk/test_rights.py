@@ -135,3 +135,19 @@ def test_what_a_function_may_besides_is_a_policy_of_its_role(synthesised: Synthe
     policy = synthesised.one("Used", "Tracker/AuditRole/Policy/Resource")
     assert policy["PolicyDocument"]["Statement"][0]["Action"] == "s3:GetObject"
     assert "AuditRole" in json.dumps(policy["Roles"])
+
+
+@pytest.mark.parametrize("service", ["Expenses.validate", "Payments.pay"])
+def test_the_work_of_a_service_goes_to_who_does_it_and_the_rule_may_reach_them(
+    synthesised: Synthesised, service: str
+) -> None:
+    rules = synthesised.resources("Used", "AWS::Events::Rule").values()
+    (rule,) = [each for each in rules if service in json.dumps(each)]
+    assert rule["EventPattern"] == {
+        "source": ["trellis"],
+        "detail-type": ["StepStarted", "StepResumed", "CompensationStarted"],
+        "detail": {"service": [service]},
+    }
+    (target,) = rule["Targets"]
+    (of,) = [name for name in ("Work", "Payments") if name in json.dumps(target["Arn"])]
+    assert of == {"Expenses.validate": "Work", "Payments.pay": "Payments"}[service]

@@ -325,8 +325,17 @@ def test_what_failed_is_sent_again_each_in_its_way_and_nothing_by_a_dry_run(
         "id": "e-1", "detail-type": "TrellisCommand", "source": "probe",
         "detail": {**given_up, "process_type": "ByBus"},
     }  # fmt: skip
+    about_a_child = {
+        "source": "trellis",
+        "detail-type": "ChildCancellationRequested",
+        "detail": {
+            "id": f"{process_id}/8/1", "type": "ChildCancellationRequested", "tenant_id": tenant,
+            "process_id": process_id, "child_id": "no-such-child",
+        },
+    }  # fmt: skip
     letters = {
         failures.batch(tenant, process_id),
+        failures.put("ChildEventsLeft", about_a_child),
         failures.put("UndeliveredEvents", {"reason": "told so", "entry": entry}),
         failures.put("MissedSweeps", "{}", ERROR_CODE="Throttled"),
         failures.put("RefusedCommands", given_up),

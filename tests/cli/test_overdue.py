@@ -9,9 +9,13 @@ from datetime import datetime
 import pytest
 
 from trellis_process import (
+    DefinitionCatalog,
+    EngineService,
+    InMemoryDefinitionRepository,
     InMemoryProcessRepository,
     InMemoryStepTrackerRepository,
     Process,
+    ProcessDefinition,
     ProcessKey,
     ProcessService,
     ProcessStep,
@@ -78,6 +82,50 @@ def test_it_says_what_waits_and_the_oldest_comes_first(
         "ship #1 to be tried again",
     ]
     assert [line.split()[0] for line in lines[1:]] == ["99", "70", "40", "20"]
+
+
+ORDERED = """
+process: claim
+version: 1
+steps:
+  - name: all
+    sla: {max_duration: 10m}
+    parallel:
+      branches:
+        - {name: a, steps: [{name: calm, wait: 1m}]}
+        - {name: b, steps: [{name: signed, wait_for_signal: signature, timeout: 2m}]}
+        - {name: c, steps: [{name: decide, human_task: {surface: f, due: 3m, escalate_after: 30s}}]}
+        - {name: d, steps: [{name: part, subprocess: other, timeout: 4m}]}
+"""
+
+
+def test_it_says_what_steps_of_a_definition_wait_for(
+    trackers: InMemoryStepTrackerRepository,
+    clock: ManualClock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    definitions = DefinitionCatalog(InMemoryDefinitionRepository())
+    engine = EngineService(
+        InMemoryProcessRepository(), trackers, definitions=definitions, clock=clock
+    )
+    engine.register(ProcessDefinition.from_yaml(ORDERED))
+    engine.start("claim", tenant_id="tenant-1")
+    clock.advance(minutes=20)
+
+    assert print_overdue(trackers, clock(), limit=50, as_json=False)
+    assert print_overdue(trackers, clock(), limit=50, as_json=True)
+    *lines, told = capsys.readouterr().out.splitlines()
+
+    assert [line.split("tenant-1")[1].strip() for line in lines[1:]] == [
+        "decide to be escalated",
+        "calm #1 to go on",
+        "signed #1 for a signal",
+        "decide #1 for a person",
+        "part #1 for its child",
+        "all late by sla, to be told",
+    ]
+    timers = [(each["step_name"], each["timer"]) for each in json.loads(told) if "timer" in each]
+    assert timers == [("decide", "escalation"), ("all", "sla")]
 
 
 def test_no_more_is_read_than_is_asked_for(

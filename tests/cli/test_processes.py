@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.step_api_server import KEY, REGION, StepApi
+from tests.step_api_server import KEY, REGION, Fault, StepApi
 from tests.step_api_server import step_api as step_api
-from trellis_process import ProcessKey
+from trellis_process import ProcessDefinition, ProcessKey
 from trellis_process.cli.exit_codes import EXIT_CODES
 
 from .shell import Shell
@@ -120,6 +120,47 @@ def test_a_process_is_called_off(shell: Reporter) -> None:
     process = shell.json("cancel", shell.started(), "--reason", "withdrawn")
 
     assert (process["state"], process["reason"]) == ("cancelled", "withdrawn")
+
+
+ORDERED = ProcessDefinition.from_yaml(
+    """
+process: claim
+version: 2
+inputs: {amount: number}
+steps:
+  - {name: check, service: Claims.check, timeout: 30s}
+  - {name: pay, service: Payments.pay, timeout: 30s}
+"""
+)
+
+
+def test_what_a_definition_orders_is_shown_with_what_is_to_come(
+    shell: Reporter, step_api: StepApi
+) -> None:
+    step_api.service.register(ORDERED)
+    process = step_api.service.start("claim", tenant_id="tenant-1", input={"amount": 7})
+
+    shown = shell.run("show", process.process_id).stdout
+
+    assert "claim 2: in progress" in shown
+    assert "Claims.check, due in" in shown
+    assert "pay    not entered" in shown
+    assert "claim 2" in shell.run("list").stdout
+
+
+def test_who_may_not_read_definitions_is_told_what_is_missing(
+    shell: Reporter, step_api: StepApi
+) -> None:
+    step_api.service.register(ORDERED)
+    process = step_api.service.start("claim", tenant_id="tenant-1", input={"amount": 7})
+    step_api.faults.extend([None, Fault(status=403, body='{"message":"Forbidden"}')])
+
+    shown = shell.run("show", process.process_id)
+
+    assert shown.returncode == 0, shown.stderr
+    assert "Claims.check, due in" in shown.stdout
+    assert "Steps that were not entered are not shown" in shown.stdout
+    assert "not entered  " not in shown.stdout
 
 
 def test_exit_codes_tell_a_script_what_is_wrong(shell: Reporter, step_api: StepApi) -> None:

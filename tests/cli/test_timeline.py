@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tests.definition_story import told_story
 from trellis_process import (
     InMemoryProcessRepository,
     InMemoryStepTrackerRepository,
@@ -15,14 +16,15 @@ from trellis_process import (
     TimeoutCheckerService,
 )
 from trellis_process.cli.event_line import event_line
+from trellis_process.cli.event_meaning import look, what
 from trellis_process.cli.timeline import headed_timeline, timeline
 from trellis_process.domain.events import EVENT_TYPES
 from trellis_process.eventbridge import envelopes
 from trellis_process.testing import ManualClock
 
 
-def printed(renderable: Any) -> str:
-    console = Console(width=100, file=io.StringIO(), record=True)
+def printed(renderable: Any, width: int = 100) -> str:
+    console = Console(width=width, file=io.StringIO(), record=True)
     console.print(renderable)
     return console.export_text()
 
@@ -80,7 +82,7 @@ def test_a_timeline_tells_each_event_with_the_time_since_the_start() -> None:
         "create_case started attempt 2, a retry",
         "create_case timed out attempt 2, retries left: 0",
         "create_case failed timed out",
-        "process failed step failed",
+        "process failed create_case: timed out",
     ]
     assert [line[0] for line in lines] == ["0.00", "0.00", "0.00", "1.50", "1.50", "3.00"] + [
         "3.00"
@@ -92,30 +94,69 @@ def test_a_heading_names_the_process_and_how_it_stands() -> None:
     late = [event for event in events if event["process_id"] == events[0]["process_id"]]
 
     assert printed(headed_timeline(late, "A story.")).startswith(
-        "CaseCreation of Referral ref-1: failed after 3.0 s\nA story.\n"
+        "CaseCreation of Referral ref-1: failed after 3.00 s\nA story.\n"
     )
 
 
+def ordered() -> list[dict[str, Any]]:
+    """The events of a process that a definition orders, in which every such event happens."""
+    return [event for process in told_story() for event in envelopes(process)]
+
+
+def test_a_timeline_says_what_each_event_of_a_definition_means_and_who_caused_it() -> None:
+    lines = [" ".join(line.split()) for line in printed(timeline(ordered()), 160).splitlines()]
+
+    for said in (
+        "0.00 s ● process started version 3, child of month-2026-03, by payments",
+        "0.00 s ▸ reserve started attempt 1, Budgets.reserve, by payments",
+        "2.00 s ? review asks a person at expense_review, for a manager, due in 7 d, by payments",
+        "60 m 00 s ? review taken by user-anna",
+        "2 h 00 m ? review released by user-anna: on holiday",
+        "2 d 01 h ← signal received receipt, by payments",
+        "5 d 00 h ! process takes longer than agreed max_duration: 5 d, late by 30 s",
+        "6 d 00 h ✓ review completed approve, by user-anna",
+        "6 d 00 h ↶ reserve is to be undone attempt 1, Budgets.free, by payments",
+        "6 d 00 h ■ process failed pay: the account is closed, all undone, by payments",
+        "7 d 00 h ▸ process goes on at pay by user-anna: paid by hand",
+        "7 d 00 h → notify sends a message ExpensePaid to notifications, "
+        "by user-anna: paid by hand",
+        "7 d 00 h → record changes entities update Report rep-9, by user-anna: paid by hand",
+    ):
+        assert said in lines, said
+
+
+def test_every_event_has_a_mark_and_words_of_its_own() -> None:
+    events = {event["type"]: event for event in [*told(), *ordered()]}
+
+    assert set(events) == set(EVENT_TYPES)
+    for name, event in events.items():
+        assert look(event)[0] != "·", name
+        assert name not in what(event)
+
+
 def test_every_event_has_a_line_of_its_own() -> None:
-    events = told()
+    events = [*told(), *ordered()]
 
     lines = [event_line(event).plain for event in events]
 
-    assert {event["type"] for event in events} == set(EVENT_TYPES)
     for event, line in zip(events, lines, strict=True):
         assert event["type"] in line
-        assert f"tenant-1 CaseCreation ref-1 {event['process_id']}" in line
+        about = f"{event['process_type']} {event['aggregate_id']} {event['process_id']}"
+        assert f"tenant-1 {about}" in line
     for ending in (
-        "StepFailed          create_case #2 timed out",
-        "StepAttemptFailed   create_case #1 busy",
-        "StepSuspended       create_case #2 waits for a signature",
-        "ProcessCancelled    withdrawn by the patient",
+        "StepFailed           create_case #2 timed out",
+        "StepAttemptFailed    create_case #1 busy, again in 1 s",
+        "StepSuspended        create_case #2 waits for a signature",
+        "ProcessCancelled     withdrawn by the patient",
+        "WaitStarted          cool_off #2 for the signal objection, 24 h at most, "
+        "by user-anna: paid by hand",
+        "CompensationFailed   undo:reserve #1 no such hold, by payments",
     ):
         assert any(line.endswith(ending) for line in lines), ending
 
 
 def test_in_a_narrow_terminal_a_line_is_short_and_stays_one() -> None:
-    for event in told():
+    for event in [*told(), *ordered()]:
         line = event_line(event, 80).plain
         assert len(line) <= 80
         assert f"tenant-1 {event['process_id'][:8]} " in line
@@ -124,9 +165,10 @@ def test_in_a_narrow_terminal_a_line_is_short_and_stays_one() -> None:
 
 
 def test_an_event_of_a_later_version_has_a_line_too() -> None:
-    line = event_line({**told()[0], "type": "StepSkipped", "actor": "arn:aws:sts::1:role/a/ann"})
+    later = {**told()[0], "type": "StepMoved", "actor": "arn:aws:sts::1:role/a/ann"}
 
-    assert line.plain.endswith("· StepSkipped         by ann")
+    assert event_line(later).plain.endswith("· StepMoved            by ann")
+    assert "StepMoved  by ann" in printed(timeline([later]))
 
 
 def test_nothing_heard_is_said() -> None:

@@ -12,12 +12,22 @@ from trellis_process.client.batch import (
     MAX_COMMANDS,
     BatchCommand,
     CancelProcess,
+    ClaimTask,
     CompleteStep,
     FailStep,
     Heartbeat,
+    ReassignTask,
+    ReleaseTask,
+    RerunFrom,
+    ResumeProcess,
     ResumeStep,
+    RetryStep,
+    Signal,
+    SkipStep,
+    Start,
     StartProcess,
     StartStep,
+    SuspendProcess,
     SuspendStep,
     results_from_json,
 )
@@ -30,6 +40,7 @@ from trellis_process.errors import (
 )
 from trellis_process.http import batch as batch_of_the_tracker
 
+from ..http.expenses import BIG, EXPENSES
 from ..step_api_server import Fault, StepApi
 from .orders import an_order, started
 
@@ -94,8 +105,52 @@ def test_every_command_of_the_tracker_can_be_in_a_batch(client: TrellisClient) -
     results = client.batch("tenant-1", asked)
 
     assert [type(each.error) for each in results[:5]] == [type(None)] * 5
-    assert {type(each).__name__ for each in asked} == set(COMMANDS)
+    assert {type(each).__name__ for each in asked} | OF_DEFINITIONS == set(COMMANDS)
     assert [each.command for each in results] == asked
+
+
+OF_DEFINITIONS = {
+    "Start",
+    "SuspendProcess",
+    "ResumeProcess",
+    "Signal",
+    "RetryStep",
+    "SkipStep",
+    "RerunFrom",
+    "ClaimTask",
+    "ReleaseTask",
+    "ReassignTask",
+}
+
+
+def test_what_a_definition_brings_can_be_in_a_batch(client: TrellisClient) -> None:
+    client.register(EXPENSES)
+    start = Start(definition="expense_approval", input=BIG["input"], key=BIG["key"])
+    first, again = client.batch("tenant-1", [start, start])
+    process = first.process
+    assert process is not None
+    assert again.process is not None
+    asked: list[BatchCommand] = [
+        start,
+        SuspendProcess(process, reason="the bank is closed"),
+        ResumeProcess(process),
+        CompleteStep(process, "validate", attempt=1),
+        ClaimTask(process, "review", by="maria"),
+        ReleaseTask(process, "review"),
+        ReassignTask(process, "review", to="ben"),
+        SkipStep(process, "review", {"skipped": True}),
+        FailStep(process, "pay", "no cover", attempt=1),
+        RetryStep(process, "pay"),
+        Signal(process, "receipt", {"no": 7}),
+        RerunFrom(process, "validate", reason="the amount was wrong"),
+    ]
+
+    results = client.batch("tenant-1", asked)
+
+    assert [result.error for result in results] == [None] * len(asked)
+    assert {type(each).__name__ for each in asked} >= OF_DEFINITIONS
+    assert (process.was_there, again.process.was_there) == (False, True)
+    assert process.step("validate").visits == 2
 
 
 def test_a_batch_whose_answer_was_lost_starts_one_process(

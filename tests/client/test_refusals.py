@@ -135,6 +135,8 @@ def test_a_key_that_started_another_process(client: TrellisClient) -> None:
             ),
             "retry_after_ms",
         ),
+        (lambda client: client.fail_step(ProcessKey("t", "p"), "s", "e", code="x" * 129), "code"),
+        (lambda client: client.complete_step(ProcessKey("t", "p"), "s", outcome=7), "outcome"),
         (
             lambda client: client.suspend_step(ProcessKey("t", "p"), "s", timeout_ms=0),
             "timeout_ms",

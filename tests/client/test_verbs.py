@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from itertools import islice
 
 import pytest
@@ -10,13 +11,14 @@ import pytest
 from trellis_process import (
     Process,
     ProcessKey,
-    ProcessService,
     ProcessState,
     ProcessStep,
     StepState,
     WaitingFor,
 )
-from trellis_process.client import TrellisClient
+from trellis_process.application.engine_service import EngineService
+from trellis_process.client import TrellisClient, batch
+from trellis_process.errors import InvalidInput
 from trellis_process.representation import process_as_json
 
 from ..step_api_server import PRINCIPAL, StepApi
@@ -34,6 +36,18 @@ VERBS = [
     "get_process",
     "find_process",
     "list_processes",
+    "skip_step",
+    "suspend_process",
+    "resume_process",
+]
+OF_DEFINITIONS = [
+    "start",
+    "signal",
+    "retry_step",
+    "rerun_from",
+    "claim_task",
+    "release_task",
+    "reassign_task",
 ]
 
 TWO_STEPS = [ProcessStep(name="pay", timeout_ms=60_000), ProcessStep(name="ship")]
@@ -43,9 +57,9 @@ def stored(step_api: StepApi, process: Process) -> dict:
     return process_as_json(step_api.service.get_process(process.tenant_id, process.process_id))
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, *OF_DEFINITIONS])
 def test_a_verb_takes_what_the_services_verb_takes(verb: str) -> None:
-    of_the_service = inspect.signature(getattr(ProcessService, verb)).parameters
+    of_the_service = inspect.signature(getattr(EngineService, verb)).parameters
     of_the_client = inspect.signature(getattr(TrellisClient, verb)).parameters
     # Who acts is whom the API authenticated, and pages are turned by the iteration.
     left_out = {"actor", "limit", "cursor"}
@@ -110,6 +124,44 @@ def test_a_step_fails_is_tried_again_waits_and_is_resumed(
     assert client.resume_step(process, "pay", {"ok": True}, resumption=1) is process
     assert process.step("pay").resume_data == {"ok": True}
     assert process_as_json(process) == stored(step_api, process)
+
+
+def test_what_a_definition_decides_by_is_sent_along(
+    client: TrellisClient, step_api: StepApi
+) -> None:
+    process = started(client, steps=[ProcessStep(name="pay", retries_permitted=2)])
+    client.start_step(process, "pay")
+    client.fail_step(process, "pay", "no", retry_after_ms=0, code="stolen", fatal=True, attempt=1)
+    assert process.has_failed()
+    with pytest.raises(InvalidInput, match="outcome: got 'approve'; allowed is none"):
+        client.complete_step(started(client), "pay", outcome="approve")
+    client.cancel_process(started(client), compensate=True)
+
+    fail, _, complete, _, cancel = (json.loads(each.body) for each in step_api.asked[-5:])
+    assert (fail["code"], fail["fatal"]) == ("stolen", True)
+    assert complete == {"outcome": "approve"}
+    assert cancel == {"compensate": True}
+
+
+def test_in_a_batch_they_are_sent_along_as_well(client: TrellisClient, step_api: StepApi) -> None:
+    pay = ProcessStep(name="pay", retries_permitted=2)
+    first, second, third = (started(client, steps=[pay]) for _ in range(3))
+    results = client.batch(
+        "tenant-1",
+        [
+            batch.FailStep(
+                first, "pay", "no", retry_after_ms=0, code="stolen", fatal=True, attempt=1
+            ),
+            batch.CompleteStep(second, "pay", outcome="approve"),
+            batch.CancelProcess(third, compensate=True),
+        ],
+    )
+
+    assert [type(each.error) for each in results] == [type(None), InvalidInput, type(None)]
+    fail, complete, cancel = json.loads(step_api.asked[-1].body)["commands"]
+    assert (fail["code"], fail["fatal"]) == ("stolen", True)
+    assert complete["outcome"] == "approve"
+    assert cancel["compensate"] is True
 
 
 @pytest.mark.parametrize("data", [{}, [], "", 0, False, None])

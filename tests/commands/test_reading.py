@@ -24,16 +24,26 @@ def refused_fields(value: object) -> list[str]:
     return [one.field for one in each]
 
 
-def test_there_are_eight_commands() -> None:
+def test_there_is_a_command_for_each_verb() -> None:
     assert set(COMMANDS) == {
         "StartProcess",
+        "Start",
         "CancelProcess",
+        "SuspendProcess",
+        "ResumeProcess",
+        "Signal",
         "StartStep",
         "CompleteStep",
         "FailStep",
         "SuspendStep",
         "ResumeStep",
         "Heartbeat",
+        "RetryStep",
+        "SkipStep",
+        "RerunFrom",
+        "ClaimTask",
+        "ReleaseTask",
+        "ReassignTask",
     }
 
 
@@ -51,9 +61,9 @@ def test_what_is_no_object_is_no_command(value: object) -> None:
     assert refused_fields(value) == ["body"]
 
 
-@pytest.mark.parametrize("name", [None, "", "startStep", "RetryStep", ["StartStep"], {}])
+@pytest.mark.parametrize("name", [None, "", "startStep", "RepeatStep", ["StartStep"], {}])
 def test_an_unknown_command_is_refused_with_those_that_there_are(name: object) -> None:
-    with pytest.raises(InvalidInput, match="StartProcess, CancelProcess, StartStep"):
+    with pytest.raises(InvalidInput, match="StartProcess, Start, CancelProcess"):
         read_command({**a_report("StartStep"), "command": name})
 
 

@@ -47,7 +47,7 @@ def test_the_tests_of_a_page_pass(tmp_path: Path, block: str) -> None:
 
 
 def test_the_page_on_testing_has_a_test_for_each_way() -> None:
-    assert len(TESTS) == 5
+    assert len(TESTS) == 6
     assert len(CONTRACTS) == 1
 
 

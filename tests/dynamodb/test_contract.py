@@ -10,6 +10,7 @@ from moto import mock_aws
 
 from trellis_process.dynamodb import (
     DynamoDBDefinitionRepository,
+    DynamoDBJobRepository,
     DynamoDBListRepository,
     DynamoDBProcessRepository,
     DynamoDBStepTrackerRepository,
@@ -17,6 +18,7 @@ from trellis_process.dynamodb import (
 )
 from trellis_process.testing import (
     DefinitionRepositoryContract,
+    JobRepositoryContract,
     ListRepositoryContract,
     ProcessRepositoryContract,
     StepTrackerRepositoryContract,
@@ -66,6 +68,12 @@ class TestDynamoDBListRepository(ListRepositoryContract):
     @pytest.fixture
     def lists(self, shared_table: Table) -> DynamoDBListRepository:
         return DynamoDBListRepository(shared_table)
+
+
+class TestDynamoDBJobRepository(JobRepositoryContract):
+    @pytest.fixture
+    def jobs(self, shared_table: Table) -> DynamoDBJobRepository:
+        return DynamoDBJobRepository(shared_table)
 
 
 def _new_table() -> Table:

@@ -157,7 +157,7 @@ class Drive:
         undone = [event.step_name for event in self.events if event.type == "CompensationStarted"]
         assert all(event is not None for event in undone)
         if process.state is ProcessState.COMPENSATING:
-            assert sum(name.startswith("undo:") for name in self.open()) == 1
+            assert any(name.startswith("undo:") for name in self.open())
         for step in process.steps.values():
             assert (step.waits_for is not None) == (step.state is StepState.WAITING)
 

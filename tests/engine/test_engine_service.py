@@ -83,6 +83,8 @@ def test_the_same_key_gives_the_same_process_with_the_first_input(stack):
     second = stack.service.start("order", tenant_id="t1", input={"n": 2}, key="o-1")
     assert second.process_id == first.process_id
     assert second.input == {"n": 1}
+    # Also where it could not be started now.
+    assert stack.service.start("order", tenant_id="t1", key="o-1").was_there
     stack.define("refund", service("pay"))
     assert stack.service.start("refund", tenant_id="t1", key="o-1").process_id != first.process_id
     other = stack.service.start("order", tenant_id="t2", input={"n": 1}, key="o-1")
@@ -159,6 +161,15 @@ def test_a_child_that_cannot_be_started_fails_its_step(stack):
     assert "nowhere" in parent.step("run").error
 
 
+def test_a_definition_that_starts_itself_comes_to_an_end(stack):
+    stack.define("again", SubprocessStep("run", subprocess="again"))
+    first = stack.service.start("again", tenant_id="t1")
+    stack.settle()
+    first = stack.service.get_process("t1", first.process_id)
+    assert first.has_failed()
+    assert len(stack.service.list_processes("t1").processes) == 17
+
+
 def test_cancelling_a_parent_cancels_its_child(stack):
     stack.define("parent", SubprocessStep("run", subprocess="child"))
     stack.define("child", service("work"))
@@ -207,3 +218,4 @@ def test_many_items_are_dealt_with_by_children_in_parts(stack):
         "failures": [],
     }
     assert len(seen) == 60
+    assert list(stack.service.item_results(parent, "all")) == list(range(60))

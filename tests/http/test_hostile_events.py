@@ -12,10 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trellis_process import InMemoryProcessRepository, ProcessService
+from trellis_process.application.engine_service import EngineService
+from trellis_process.application.job_service import JobService
+from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.http.openapi import FILE
+from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
+from trellis_process.memory.job_repository import InMemoryJobRepository
 from trellis_process.testing import ManualClock
 
 from .client import Client, a_start, an_event
+from .expenses import EXPENSES
 
 BOUNDED = settings(
     max_examples=150,
@@ -36,7 +42,7 @@ anything = st.recursive(
 
 def _said(text: str) -> list[str]:
     """Text as the whole body, and as each value that may be any JSON."""
-    return [text, *(f'{{"{field}": {text}}}' for field in ("output", "data", "metadata"))]
+    return [text, *(f'{{"{field}": {text}}}' for field in ("output", "data", "metadata", "input"))]
 
 
 HOSTILE_BODIES = [
@@ -152,10 +158,15 @@ queries = texts | st.lists(
 
 
 def a_client() -> Client:
-    return Client(ProcessService(InMemoryProcessRepository(), clock=ManualClock()))
+    processes, clock = InMemoryProcessRepository(), ManualClock()
+    catalog = DefinitionCatalog(InMemoryDefinitionRepository())
+    service = ProcessService(processes, clock=clock, definitions=catalog)
+    jobs = JobService(processes, InMemoryJobRepository(), definitions=catalog, clock=clock)
+    return Client(service, EngineService(processes, definitions=catalog, clock=clock), jobs)
 
 
 CLIENT = a_client()
+assert CLIENT.post("/definitions", {"document": EXPENSES}).status == 201
 PROCESS = CLIENT.start()
 commands = st.sampled_from(
     [
@@ -173,6 +184,9 @@ commands = st.sampled_from(
         ("POST", "/tenants/tenant-1/batch"),
     ]
 )
+JOB: str = CLIENT.post(
+    "/tenants/tenant-1/jobs", {"command": "CancelProcess", "dry_run": True}
+).json["job_id"]
 ROUTES = [
     (method.upper(), path)
     for path, methods in json.loads(FILE.read_text())["paths"].items()
@@ -184,7 +198,15 @@ TO_POST = [path for method, path in ROUTES if method == "POST"]
 def address(path: str, **names: str) -> str:
     """A path of the document with names in it, those of the process unless given."""
     _, _, tenant_id, _, process_id = PROCESS.split("/")
-    known = {"tenant_id": tenant_id, "process_id": process_id, "step_name": "pay", **names}
+    known = {
+        "tenant_id": tenant_id,
+        "process_id": process_id,
+        "step_name": "pay",
+        "definition": "expense_approval",
+        "version": "1",
+        "job_id": JOB,
+        **names,
+    }
     return path.format(**{name: known[name] for name in re.findall(r"{(\w+)}", path)})
 
 

@@ -57,6 +57,34 @@ def test_an_operation_is_called_what_the_service_calls_it() -> None:
         "suspend_step",
         "resume_step",
         "heartbeat",
+        "start",
+        "signal",
+        "suspend_process",
+        "resume_process",
+        "retry_step",
+        "skip_step",
+        "rerun_from",
+        "claim_task",
+        "release_task",
+        "reassign_task",
+        "register",
+        "list_definitions",
+        "get_definition_versions",
+        "get_definition",
+        "diff_definition",
+        "set_definition_status",
+        "count_open",
+        "start_job",
+        "get_job",
+        "get_job_results",
+        "cancel_job",
+        "resume_job",
+        "list_tasks",
+        "find_by_attribute",
+        "list_by_definition",
+        "get_history",
+        "get_statistics",
+        "get_stack_statistics",
         "run_batch",
         "get_openapi",
     }
@@ -91,7 +119,13 @@ def test_every_error_has_a_status() -> None:
 
 def test_every_code_is_that_of_one_kind_of_problem() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    kinds = ["PlainProblem", "InvalidInputProblem", "ConflictProblem", "UnavailableProblem"]
+    kinds = [
+        "PlainProblem",
+        "InvalidInputProblem",
+        "InvalidDefinitionProblem",
+        "ConflictProblem",
+        "UnavailableProblem",
+    ]
     listed = [code for kind in kinds for code in schemas[kind]["properties"]["code"]["enum"]]
     roots = {"error", "conflict", "store_error"}  # never raised themselves
     codes = {error.code for error in kinds_of_errors()} - roots

@@ -82,6 +82,15 @@ def test_a_step_fails_waits_and_is_resumed(client: Client, clock: ManualClock) -
     assert not {"resume_data", "error", "waits_for"} & set(done["steps"][0])
 
 
+def test_a_fatal_failure_uses_no_retry(client: Client) -> None:
+    process = client.start(steps=[{"name": "pay", "retries_permitted": 2}])
+    step = f"{process}/steps/pay"
+    client.post(f"{step}/start")
+
+    body = {"error": "no", "code": "stolen", "fatal": True, "retry_after_ms": 0, "attempt": 1}
+    assert client.post(f"{step}/fail", body).json["state"] == "failed"
+
+
 @pytest.mark.parametrize("data", [{}, [], "", 0, False, nested(32), 1e300, "\x00", "😀"])
 @pytest.mark.parametrize("order", [("suspend", "resume"), ("resume", "suspend")])
 def test_a_step_is_resumed_with_any_json_before_or_after_it_is_suspended(
@@ -216,6 +225,11 @@ def test_a_failure_needs_an_error(client: Client, body: object) -> None:
         ("resume", {"data": nested(33)}, "data"),
         ("resume", {"attempt": 1}, "attempt"),
         ("fail", {"error": 7}, "error"),
+        ("fail", {"error": "e", "code": "x" * 129}, "code"),
+        ("fail", {"error": "e", "code": 7}, "code"),
+        ("fail", {"error": "e", "fatal": "yes"}, "fatal"),
+        ("complete", {"outcome": 7}, "outcome"),
+        ("complete", {"outcome": "approve"}, "outcome"),  # nobody is asked to choose here
         ("fail", {"error": "x" * 4097}, "error"),
         ("fail", {"error": "bell \x07"}, "error"),
     ],

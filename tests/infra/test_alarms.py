@@ -163,7 +163,9 @@ def test_every_queue_of_what_failed_has_an_alarm(resources: dict[str, dict[str, 
         for alarm in of(resources, ALARM).values()
         if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     }
-    assert watched == set(of(resources, "AWS::SQS::Queue")) - {"CommandsQueue"}
+    assert watched == set(of(resources, "AWS::SQS::Queue")) - {
+        *("CommandsQueue", "ChildEventsQueue", "JobsQueue", "ViewsQueue")
+    }
 
 
 def test_silence_is_an_alarm_where_something_has_to_be_heard(

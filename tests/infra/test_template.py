@@ -12,19 +12,24 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from trellis_process import Process, ProcessStep
+from trellis_process.application.children import ENDINGS
 from trellis_process.commands.message import DETAIL_TYPE, OWN_SOURCE
 from trellis_process.deploy.bundle import ARCHITECTURE, OUTPUT, RUNTIME
 from trellis_process.deploy.sources import lambdas_dir, template_path
-from trellis_process.dynamodb import schema
+from trellis_process.dynamodb import schema, view_schema
+from trellis_process.dynamodb.definition_item import NAMES
 from trellis_process.dynamodb.item import to_item
 
 FUNCTIONS = [
+    "ChildrenFunction",
+    "JobsFunction",
     "StepCommandsFunction",
     "QueueCommandsFunction",
     "EventPublisherFunction",
     "TimeoutCheckerFunction",
     "AuditFunction",
     "ArchiveFunction",
+    "ViewsFunction",
 ]
 LIST_STREAMS = "dynamodb:ListStreams"
 
@@ -73,6 +78,21 @@ def test_only_the_audit_and_the_archive_may_scan(template: dict[str, Any]):
     assert scanning == ["AuditRole", "ArchiveRole"]
 
 
+def test_of_the_table_itself_only_the_names_of_definitions_may_be_queried(
+    template: dict[str, Any],
+):
+    queries = [
+        each
+        for each in statements(template)
+        if "dynamodb:Query" in json.dumps(each["Action"])
+        and each["Resource"] == get_att("Table.Arn")
+    ]
+    assert len(queries) == 5
+    for each in queries:
+        keys = {"dynamodb:LeadingKeys": [NAMES]}
+        assert each["Condition"] == {"ForAllValues:StringEquals": keys}
+
+
 def test_each_function_has_a_role_and_a_log_of_its_own(template: dict[str, Any]):
     functions = resources(template, "AWS::Serverless::Function")
     assert sorted(functions) == sorted(FUNCTIONS)
@@ -92,6 +112,9 @@ def test_every_log_is_forgotten_after_the_same_time(template: dict[str, Any]):
 def test_what_failed_is_kept_for_14_days(template: dict[str, Any]):
     queues = resources(template, "AWS::SQS::Queue")
     queues.pop("CommandsQueue")
+    queues.pop("ChildEventsQueue")
+    queues.pop("JobsQueue")
+    queues.pop("ViewsQueue")
     assert queues
     for queue in queues.values():
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
@@ -146,12 +169,36 @@ def test_only_commands_of_others_are_led_from_the_bus_to_the_queue(template: dic
 
 
 def test_the_bus_may_send_to_the_commands_by_that_rule_alone(template: dict[str, Any]):
-    (policy,) = resources(template, "AWS::SQS::QueuePolicy").values()
+    policy = resources(template, "AWS::SQS::QueuePolicy")["CommandEventsMaySend"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == "sqs:SendMessage"
     condition = {"ArnEquals": {"aws:SourceArn": get_att("CommandEvents.Arn")}}
     assert statement["Condition"] == condition
+
+
+def test_what_is_about_children_is_led_from_the_bus_to_their_queue_and_given_up_in_the_end(
+    template: dict[str, Any],
+):
+    rules = resources(template, "AWS::Events::Rule")
+    requests, endings = rules["ChildRequests"], rules["ChildEndings"]
+    assert requests["EventPattern"]["detail-type"] == [
+        "ChildRequested",
+        "ChildCancellationRequested",
+    ]
+    assert tuple(endings["EventPattern"]["detail-type"]) == tuple(ENDINGS)
+    assert endings["EventPattern"]["detail"] == {"parent": {"process_id": [{"exists": True}]}}
+    for rule in (requests, endings):
+        assert rule["EventPattern"]["source"] == [OWN_SOURCE]
+        (target,) = rule["Targets"]
+        assert target["Arn"] == get_att("ChildEventsQueue.Arn")
+        assert target["DeadLetterConfig"] == {"Arn": get_att("ChildEventsLeftQueue.Arn")}
+    queue = resources(template, "AWS::SQS::Queue")["ChildEventsQueue"]
+    function = resources(template, "AWS::Serverless::Function")["ChildrenFunction"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == get_att("ChildEventsLeftQueue.Arn")
+    source = resources(template, "AWS::Lambda::EventSourceMapping")["ChildrenSource"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def get_att(name: str) -> dict[str, Any]:
@@ -165,6 +212,24 @@ def test_the_table_is_the_one_that_the_library_describes(template: dict[str, Any
     for name, value in described.items():
         in_order = sorted(json.dumps(each, sort_keys=True) for each in table[name])
         assert in_order == sorted(json.dumps(each, sort_keys=True) for each in value)
+
+
+def test_the_table_of_the_views_is_the_one_that_the_library_describes(template: dict[str, Any]):
+    table = resources(template, "AWS::DynamoDB::Table")["ViewTable"]
+    described = view_schema.table_description("any")
+    described.pop("TableName")
+    for name, value in described.items():
+        in_order = sorted(json.dumps(each, sort_keys=True) for each in table[name])
+        assert in_order == sorted(json.dumps(each, sort_keys=True) for each in value)
+
+
+def test_what_belongs_to_the_views_is_made_only_where_they_are_wanted(template: dict[str, Any]):
+    parts = template["Resources"] | template["Outputs"]
+    its_own = {name for name in parts if name.startswith(("View", "Unviewed"))}
+    conditional = {name for name, each in parts.items() if each.get("Condition") == "HasReadModels"}
+    assert its_own
+    assert conditional == its_own
+    assert template["Parameters"]["ReadModels"]["Default"] == "off"
 
 
 def test_the_table_is_encrypted_by_the_key_that_is_given(template: dict[str, Any]):

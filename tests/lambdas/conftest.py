@@ -23,12 +23,15 @@ os.environ |= {
     "TRELLIS_TABLE": "processes",
     "TRELLIS_RETENTION_DAYS": "0",
     "TRELLIS_TENANT_CLAIM": "tenant_id",
+    "TRELLIS_OPERATOR_SCOPE": "trellis/operator",
     "TRELLIS_EVENT_BUS": "stack-bus",
     "TRELLIS_UNDELIVERED_QUEUE_URL": "http://queue",
     "TRELLIS_REFUSED_COMMANDS_QUEUE_URL": "http://refused",
     "TRELLIS_ARCHIVE_BUCKET": "finished-processes",
     "TRELLIS_ARCHIVE_PREFIX": "finished/",
     "TRELLIS_UNARCHIVED_QUEUE_URL": "http://unarchived",
+    "TRELLIS_JOBS_QUEUE_URL": "http://jobs",
+    "TRELLIS_VIEW_TABLE": "",
 }
 
 

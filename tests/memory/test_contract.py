@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from trellis_process import InMemoryProcessRepository, InMemoryStepTrackerRepository
-from trellis_process.testing import ProcessRepositoryContract, StepTrackerRepositoryContract
+from trellis_process.memory import (
+    InMemoryDefinitionRepository,
+    InMemoryJobRepository,
+    InMemoryListRepository,
+)
+from trellis_process.testing import (
+    DefinitionRepositoryContract,
+    JobRepositoryContract,
+    ListRepositoryContract,
+    ProcessRepositoryContract,
+    StepTrackerRepositoryContract,
+)
 
 
 @pytest.fixture
@@ -24,3 +35,21 @@ class TestInMemoryProcessRepository(ProcessRepositoryContract):
 
 class TestInMemoryStepTrackerRepository(StepTrackerRepositoryContract):
     pass
+
+
+class TestInMemoryDefinitionRepository(DefinitionRepositoryContract):
+    @pytest.fixture
+    def definitions(self) -> InMemoryDefinitionRepository:
+        return InMemoryDefinitionRepository()
+
+
+class TestInMemoryListRepository(ListRepositoryContract):
+    @pytest.fixture
+    def lists(self) -> InMemoryListRepository:
+        return InMemoryListRepository()
+
+
+class TestInMemoryJobRepository(JobRepositoryContract):
+    @pytest.fixture
+    def jobs(self) -> InMemoryJobRepository:
+        return InMemoryJobRepository()

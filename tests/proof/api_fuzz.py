@@ -31,28 +31,55 @@ from schemathesis.engine import events
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 
-from lambdas import step_commands
+from lambdas import step_commands, wiring
 from tests.lambdas.conftest import Context
 from tests.proof.stack import a_stack, no_pause
-from trellis_process import ProcessService, ProcessStep
+from trellis_process import ProcessStep
+from trellis_process.application.definitions import DefinitionStatus
+from trellis_process.application.engine_service import EngineService
+from trellis_process.application.job_request import CommandName, JobCommand
+from trellis_process.definitions.catalog import DefinitionCatalog
+from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.dynamodb import DynamoDBProcessRepository
 from trellis_process.http.openapi import FILE
 
 EXAMPLES = 40  # of a run that is not one of `make test`
 TENANT = "tenant-1"
+CANCEL = JobCommand(command=CommandName.CANCEL_PROCESS)
+
+#: What only a process with a definition can do, and one such definition.
+OF_DEFINITIONS = {"signal", "claim_task", "release_task", "reassign_task", "rerun_from"}
+DEFINITION = """\
+process: approval
+version: 1
+steps:
+  - {name: ask, human_task: {surface: form, outcomes: [{name: "yes", label: Yes}]}}
+  - {name: wait, wait_for_signal: paid, timeout: 7d}
+timeout: 30d
+"""
 
 #: What refuses a request that fits its schema, by the code and how it says what is allowed.
 BEYOND_THE_SCHEMA = {
     "idempotency_key_reused": r".*",
     "version_mismatch": r".*",
     "too_large": r".*",
+    "invalid_definition": r".*",
+    "definition_conflict": r".*",
     "malformed_request": r"If-(None-)?Match is to be \*, or entity tags.*",
     "invalid_input": r"allowed (is text of at most \d+ characters without control characters"
     r"|are 1 to 128 printable characters, without space at either end"
     r"|is the cursor of an earlier page of the same listing"
     r"|is a whole number from \d+ to \d+"  # 7.0 is one for a schema, and none for the API
     r"|is a name that no other step has"
+    r"|once open processes have been counted, which the audit does"
+    r"|is one of yes"  # what a person can choose, a definition says
     r"|with retry_after_ms is the number of the attempt that failed"
+    r"|is a command, or of"
+    r"|is what says something; for all processes make a dry run first"
+    r"|is the cursor of an earlier page of the same results"
+    r"|is a moment with its time zone: .*"  # of year 1 to 9999, without a leap second
+    r"|are 10"  # search attributes
+    r"|with \w+ is (none.*|the name of a step|false)"
     r")",
 }
 
@@ -88,7 +115,7 @@ class Fuzzed:
         return sum(count for status, count in counts.items() if status in statuses)
 
 
-def fuzz(service: ProcessService, *, examples: int, seed: int) -> Fuzzed:
+def fuzz(service: EngineService, *, examples: int, seed: int) -> Fuzzed:
     """Has schemathesis send the function of the API what it makes of the document.
 
     The function works on ``service``. ``examples`` is how many requests are made at random for
@@ -163,16 +190,41 @@ def _config(examples: int, seed: int) -> SchemathesisConfig:
     )
 
 
-def _on_fresh_processes(service: ProcessService, seed: int) -> Callable[..., None]:
-    """Leads half of the requests that are about a process to one that nobody has touched yet."""
+def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None]:
+    """Leads half of the requests that are about a process to one that nobody has touched yet.
+
+    And those about a definition to one that is registered.
+    """
+    service.register(ProcessDefinition.from_yaml(DEFINITION))
+    assert isinstance(service.definitions, DefinitionCatalog)
+    registry = service.definitions.registry
     toss = random.Random(seed)
 
     def before_call(context: object, case: Any, kwargs: dict[str, Any]) -> None:
         named = case.path_parameters or {}
-        if "process_id" not in named or toss.random() < 0.5:
+        if not {"process_id", "definition", "job_id"} & set(named) or toss.random() < 0.5:
             return
         if not all(re.fullmatch(r"[A-Za-z0-9]\S*", str(each)) for each in named.values()):
             return  # a name that is none is what this request is about
+        if "definition" in named:
+            fresh = {"tenant_id": TENANT, "definition": "approval", "version": 1}
+            case.path_parameters = {name: fresh[name] for name in named}
+            if case.query and {"from", "to"} <= set(case.query):
+                case.query = {**case.query, "from": 1, "to": 1}
+            return
+        if "job_id" in named:
+            job = wiring.jobs().start(TENANT, CANCEL, dry_run=True)
+            case.path_parameters = {"tenant_id": TENANT, "job_id": job.job_id}
+            return
+        operation = case.operation.definition.raw["operationId"]
+        if operation in OF_DEFINITIONS:
+            registry.set_status("approval", 1, DefinitionStatus.ACTIVE)
+            process = service.start("approval", tenant_id=TENANT)
+            if operation == "rerun_from":
+                service.complete_step(process, "ask", outcome="yes")
+            fresh = {"tenant_id": TENANT, "process_id": process.process_id, "step_name": "ask"}
+            case.path_parameters = {name: fresh[name] for name in named}
+            return
         process = service.start_process(
             tenant_id=TENANT,
             process_type="Order",
@@ -239,8 +291,9 @@ def main() -> int:
     while True:
         seed = random.SystemRandom().getrandbits(32) if asked.seed is None else asked.seed
         with a_stack() as stack, redirect_stdout(io.StringIO()):  # of metrics there are thousands
-            stack.service = ProcessService(
+            stack.service = EngineService(
                 DynamoDBProcessRepository(stack.table),
+                definitions=stack.catalog,
                 clock=stack.clock,
                 new_id=numbered_ids(seed),
                 pause=no_pause,

@@ -106,7 +106,9 @@ def _run(
     if point is not None:
         assert calls[point.number] == point.call, "it does not do the same each time"
     stack.wire.mend()
-    # Whatever happened, the schedule's minute comes, and the stream is read to its end.
+    # Whatever happened, the schedule's minute comes, the stream is read to its end, and what the
+    # events say of children is dealt with.
     stack.run(stack.sweep)
     stack.run(lambda: stack.publish(stack.unread))
+    stack.run(stack.follow)
     return calls

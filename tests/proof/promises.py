@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.proof.stack import Stack
-from trellis_process import Process
+from trellis_process import Process, ProcessState
 from trellis_process.domain.time import to_ms
 from trellis_process.dynamodb.stream import changed_process
 from trellis_process.eventbridge import envelopes
@@ -100,7 +100,10 @@ def check_wake_ups(processes: Iterable[Process], entries: Iterable[Event]) -> No
 
 def first_deadline(process: Process) -> int | None:
     """When the first thing that waits in a process is due, in milliseconds."""
+    if process.state is ProcessState.SUSPENDED:
+        return None
     due = [process.due_at, *(step.due_at for step in process.steps.values())]
+    due += [timer.due_at for timer in process.timers]
     return min((to_ms(each) for each in due if each is not None), default=None)
 
 

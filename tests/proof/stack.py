@@ -19,8 +19,12 @@ from moto import mock_aws
 from lambdas import audit, event_publisher, queue_commands, step_commands, timeout_checker, wiring
 from tests.lambdas.conftest import Context
 from tests.proof.wire import Exchange, Wire, moto_items
-from trellis_process import Process, ProcessService, TimeoutCheckerService
+from trellis_process import Process, TimeoutCheckerService
 from trellis_process.application.audit import AuditService
+from trellis_process.application.children import ChildrenService
+from trellis_process.application.engine_service import EngineService
+from trellis_process.application.job_service import JobService
+from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.dynamodb import (
     DynamoDBProcessRepository,
     DynamoDBStepTrackerRepository,
@@ -29,10 +33,14 @@ from trellis_process.dynamodb import (
 )
 from trellis_process.dynamodb.audit_reader import AuditReader
 from trellis_process.dynamodb.audit_source import DynamoDBAuditSource
+from trellis_process.dynamodb.definition_repository import DynamoDBDefinitionRepository
 from trellis_process.dynamodb.item import from_item
+from trellis_process.dynamodb.job_repository import DynamoDBJobRepository
+from trellis_process.dynamodb.open_counts import open_counts
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import StoreError
 from trellis_process.eventbridge import EventPublisher
+from trellis_process.memory.view_store import InMemoryViewStore
 from trellis_process.testing.clock import START, ManualClock
 
 TRIES = 5  # of what AWS, or a caller, does again
@@ -57,6 +65,7 @@ class Kept:
     unread: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    followed: int = 0
     #: The items as moto holds them; a write makes new ones.
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -75,6 +84,8 @@ class Stack:
     events: list[dict[str, Any]] = field(default_factory=list)
     #: What was sent to a queue.
     messages: list[dict[str, Any]] = field(default_factory=list)
+    #: How many of the events have been dealt with that are about children.
+    followed: int = 0
     _items: dict[str, Item] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,8 +105,23 @@ class Stack:
         self.wire.mend()
         processes = DynamoDBProcessRepository(self.table)
         trackers = self.trackers = DynamoDBStepTrackerRepository(self.table)
-        self.service = ProcessService(processes, trackers, clock=self.clock, pause=no_pause)
-        self.checker = TimeoutCheckerService(trackers, clock=self.clock, pause=no_pause)
+        definitions = DynamoDBDefinitionRepository(self.table, pause=no_pause)
+        self.catalog = DefinitionCatalog(definitions, count_open=open_counts(self.table))
+        self.service = EngineService(
+            processes, trackers, definitions=self.catalog, clock=self.clock, pause=no_pause
+        )
+        self.checker = TimeoutCheckerService(
+            trackers, clock=self.clock, pause=no_pause, definitions=self.catalog
+        )
+        self.children = ChildrenService(self.service)
+        self.jobs = JobService(
+            processes,
+            DynamoDBJobRepository(self.table),
+            definitions=self.catalog,
+            clock=self.clock,
+            pause=no_pause,
+            tell=lambda *job: self.jobs.run(*job),  # as soon as they are asked for
+        )
         source = DynamoDBAuditSource(processes, AuditReader(self.table, pause=no_pause))
         self.audit = AuditService(source, clock=self.clock, pause=no_pause)
         self.publisher = EventPublisher(
@@ -117,6 +143,7 @@ class Stack:
             list(self.unread),
             list(self.events),
             list(self.messages),
+            self.followed,
             stored,
         )
 
@@ -127,6 +154,7 @@ class Stack:
         self._items = dict(kept.items)
         self.records, self.unread = list(kept.records), list(kept.unread)
         self.events, self.messages = list(kept.events), list(kept.messages)
+        self.followed = kept.followed
         stored = moto_items(self.table.name)
         stored.clear()
         stored |= {hash_key: dict(items) for hash_key, items in kept.stored.items()}
@@ -197,6 +225,16 @@ class Stack:
         swept = timeout_checker.handler({}, Context())
         return swept["failures"] == 0 and swept["is_complete"]
 
+    def follow(self) -> bool:
+        """Does what the events ask for that are about children; and what follows from that."""
+        while self.unread or self.followed < len(self.events):
+            if self.unread and not self.publish(self.unread):
+                return False
+            for event in self.events[self.followed :]:
+                self.children.handle(event)
+                self.followed += 1
+        return True
+
     def go_through(self) -> bool:
         """The audit's hour; False where the round is not complete."""
         return bool(audit.handler({}, Context(remaining_ms=900_000))["is_complete"])
@@ -261,6 +299,9 @@ def a_stack() -> Iterator[Stack]:
         during.enter_context(patch.dict("os.environ", stack.environment))
         for name, built in {
             "process_service": lambda: stack.service,
+            "engine_service": lambda: stack.service,
+            "jobs": lambda: stack.jobs,
+            "views": InMemoryViewStore,
             "timeout_checker": lambda: stack.checker,
             "audit": lambda: stack.audit,
             "event_publisher": lambda: stack.publisher,

@@ -14,9 +14,12 @@ from urllib.parse import urlencode
 
 from lambdas import queue_commands, step_commands
 from tests.lambdas.conftest import Context
+from tests.proof.api_fuzz import DEFINITION
 from tests.proof.stack import Stack
 from trellis_process import Process, ProcessStep
+from trellis_process.application.job_request import CommandName, JobCommand
 from trellis_process.application.paging import cursor_after, position
+from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.time import to_ms
 from trellis_process.http.openapi import FILE
 from trellis_process.testing.clock import START
@@ -30,20 +33,43 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 #: What a request may say that is nobody's, so that it is the same for everybody.
 PLAIN: dict[str, Any] = {
+    "Accept": "application/yaml",
     "attempt": 1,
     "auto_start_steps": True,
+    "by": "somebody",
+    "code": "a_code",
+    "command": "CancelProcess",
+    "compensate": True,
     "data": {"is_data": True},
+    "definition": "approval",
+    "definition_version": 1,
+    "document": "process: approval",
+    "dry_run": True,
     "error": "an error",
     "expected_version": 2,
+    "fatal": True,
+    "from": 1,
+    "input": {},
     "limit": 1,
     "metadata": {"is_metadata": True},
+    "outcome": "approve",
     "output": {"is_output": True},
+    "payload": {"is_payload": True},
     "reason": "a reason",
     "resumption": 1,
     "retries_permitted": 1,
     "retry_after_ms": 1000,
+    "search_attributes": {},
+    "signal": "paid",
+    "signal_id": "signal-1",
+    "started_after": "2026-01-01T00:00:00Z",
+    "started_before": "2027-01-01T00:00:00Z",
     "state": "in_progress",
+    "status": "draining",
+    "strict": True,
     "timeout_ms": 1000,
+    "to": "2",  # a version in a query, and somebody in a body
+    "version": 1,
 }
 
 Names = dict[str, str]
@@ -100,12 +126,26 @@ class TwoTenants:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._messages = 0
+        stack.service.register(ProcessDefinition.from_yaml(DEFINITION))
         self.own = self._start(A, "a", steps=("own-step",))
+        self.own_approval = stack.service.start("approval", tenant_id=A)
+        self.approval = stack.service.start(
+            "approval",
+            tenant_id=B,
+            key=f"{MARK}-key-d",
+            metadata={MARK: MARK},
+            actor=f"{MARK}-actor",
+            reason=f"{MARK}-reason",
+        )
         self.theirs = self._start(B, MARK, steps=(f"{MARK}-one", f"{MARK}-two"))
         self.keyed = [self._start(B, f"{MARK}-k", key=f"{MARK}-key-{n}") for n in (1, 2)]
         stack.service.complete_step(
             self.theirs, f"{MARK}-one", {MARK: MARK}, actor=f"{MARK}-actor", reason=f"{MARK}-why"
         )
+
+        # A dry run, so that it changes nothing of B's.
+        cancel = JobCommand(command=CommandName.CANCEL_PROCESS)
+        self.job = stack.jobs.start(B, cancel, dry_run=True, reason=f"{MARK}-reason")
 
     @property
     def theirs_by_name(self) -> Names:
@@ -120,12 +160,15 @@ class TwoTenants:
         process_id = "00000000-0000-4000-8000-000000000000"
         version = {"If-Match": '"7"', "If-None-Match": '"7"'}
         cursor = _cursor(made["process_type"], process_id)
-        return made | version | {"process_id": process_id, "cursor": cursor}
+        job_id = "00000000-0000-4000-8000-000000000001"
+        ids = {"process_id": process_id, "job_id": job_id, "of": job_id}
+        return made | version | ids | {"cursor": cursor}
 
     @property
     def secrets(self) -> list[str]:
         """What only B may ever read."""
-        return [MARK, *(each.process_id for each in (self.theirs, *self.keyed))]
+        theirs = (self.theirs, *self.keyed, self.approval)
+        return [MARK, self.job.job_id, *(each.process_id for each in theirs)]
 
     def answer(self, request: Request, claims: dict[str, str] | None = None) -> str:
         """The whole answer as text; the names that were sent and the ids of new things replaced."""
@@ -145,7 +188,8 @@ class TwoTenants:
             "isBase64Encoded": False,
         }
         answer = step_commands.handler(event, Context())
-        answer["body"] = json.loads(answer["body"]) if answer["body"] else None
+        if "json" in answer["headers"].get("Content-Type", ""):
+            answer["body"] = json.loads(answer["body"])
         return self.anonymous(json.dumps(answer, indent=1, ensure_ascii=False), request.names)
 
     def refusals(self, body: dict[str, Any], names: Names) -> str:
@@ -191,6 +235,8 @@ class TwoTenants:
         version = f'"{process.version}"'
         return {
             "process_id": process.process_id,
+            "job_id": self.job.job_id,
+            "of": self.job.job_id,
             "step_name": step_name,
             "name": step_name,
             "process_type": process.process_type,
@@ -199,6 +245,7 @@ class TwoTenants:
             "cursor": _cursor(process.process_type, process.process_id),
             "Idempotency-Key": key,
             "idempotency_key": other_key,
+            "key": f"{MARK}-key-d",
             "If-Match": version,
             "If-None-Match": version,
         }
@@ -212,6 +259,8 @@ def requests(operation: Operation, names: Names, tenant: str = A) -> Iterator[Re
             if is_full or parameter["required"]:
                 name = parameter["name"]
                 said[parameter["in"]][name] = value_of(name, names, tenant)
+        if operation.name == "list_definitions" and is_full:
+            said["query"]["cursor"] = "a"  # of the stack's names, which are no tenant's
         body = operation.said.get("requestBody")
         yield Request(
             operation.method,
@@ -252,9 +301,17 @@ def instance(schema: dict[str, Any], names: Names, tenant: str, is_full: bool) -
             made[name] = [command(each, names, tenant, is_full=is_full) for each in COMMANDS]
         elif member.get("type") == "array":
             made[name] = [instance(member["items"], names, tenant, is_full)]
+        elif (inside := _object_in(member)) is not None:
+            made[name] = instance(inside, names, tenant, is_full)
         else:
             made[name] = value_of(name, names, tenant)
     return made
+
+
+def _object_in(member: dict[str, Any]) -> dict[str, Any] | None:
+    """The object with named fields that a field holds, if it does."""
+    choices = (_resolved(each) for each in (member, *member.get("anyOf", ())))
+    return next((each for each in choices if "properties" in each), None)
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:

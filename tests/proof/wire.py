@@ -6,6 +6,7 @@ makes it. Nothing in it is random and nothing waits: what happens when is the te
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections import Counter
@@ -75,7 +76,8 @@ class Exchange:
 
     def answered(self, body: dict[str, Any]) -> AWSResponse:
         """An answer of these words in AWS's place."""
-        return AWSResponse(self.request.url, 200, {}, _Body(json.dumps(body).encode()))
+        text = json.dumps(body, default=lambda binary: base64.b64encode(binary).decode())
+        return AWSResponse(self.request.url, 200, {}, _Body(text.encode()))
 
 
 class Wire:

@@ -65,6 +65,13 @@ def an_event(about: str = "ref-1", step: str = "create_case", kind: str = "StepS
     }
 
 
+def asking(
+    service: str, step: str = "create_case", kind: str = "StepStarted", **more: object
+) -> Any:
+    event = an_event(step=step, kind=kind)
+    return {**event, "detail": {**event["detail"], "service": service, **more}}
+
+
 def batch(*bodies: object, ordered: bool = False) -> dict[str, Any]:
     return {
         "Records": [
@@ -152,6 +159,88 @@ def test_a_function_refuses_the_work_of_another_step(worker, reports):
 
     with pytest.raises(NotWork, match=r"does step 'only_this', the event is about 'create_case'"):
         create_case(an_event(), None)
+
+
+@pytest.mark.parametrize("kind", ["StepStarted", "StepResumed", "CompensationStarted"])
+def test_the_service_that_is_asked_does_the_work_whatever_the_steps_name(worker, reports, kind):
+    worker.service("Cases.create")(lambda ctx: f"{ctx.service} for {ctx.input}")
+
+    worker.handler(asking("Cases.create", "create_case", kind, input={"n": 1}), None)
+    worker.handler(asking("Cases.create", "open:3", kind), None)
+
+    assert reports.completed == [
+        "create_case: Cases.create for {'n': 1}",
+        "open:3: Cases.create for {}",
+    ]
+
+
+def test_a_step_that_asks_another_service_is_done_by_whoever_does_steps_of_its_name(
+    worker, reports
+):
+    worker.service("Cases.create")(lambda ctx: "not me")
+    worker.handler(asking("Cases.open", "create_case"), None)
+
+    assert reports.completed == ["create_case: ref-1"]
+
+
+def test_a_compensation_is_told_what_it_undoes(worker, reports):
+    worker.service("Cases.drop")(lambda ctx: [ctx.undoes, ctx.input])
+
+    event = asking("Cases.drop", "undo:pack:17", "CompensationStarted", input={"output": "c-7"})
+    worker.handler(event, None)
+
+    assert reports.completed == ["undo:pack:17: ['pack:17', {'output': 'c-7'}]"]
+
+
+def test_what_asks_a_service_that_is_not_here_goes_to_the_dead_letters(worker):
+    worker.service("Cases.create")(lambda ctx: None)
+
+    with pytest.raises(
+        NotWork, match=r"nobody here does service 'Cases\.open'; there are Cases\.create: let the"
+    ):
+        worker.handler(asking("Cases.open", "other"), None)
+
+
+def test_a_function_refuses_the_work_of_another_service(worker):
+    create = worker.service("Cases.create")(lambda ctx: None)
+
+    with pytest.raises(NotWork, match=r"does service 'Cases\.create', the event is about 'Cases"):
+        create(asking("Cases.open"), None)
+
+
+def test_a_service_is_done_by_one_function(worker):
+    worker.service("Cases.create")(lambda ctx: None)
+    with pytest.raises(ValueError, match=r"service 'Cases\.create' is done by"):
+        worker.service("Cases.create")
+
+
+def test_it_says_which_services_and_steps_it_does(worker):
+    worker.service("Cases.create")(lambda ctx: None)
+
+    assert worker.services == ["Cases.create"]
+    assert worker.steps == ["create_case", "tell_patient"]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "first_attempt", "permitted", "is_last"),
+    [
+        (1, None, 0, True),
+        (1, None, 1, False),
+        (2, None, 1, True),
+        (4, 4, 1, False),
+        (5, 4, 1, True),
+    ],
+)
+def test_it_is_told_whether_a_retry_is_left_also_where_the_step_was_entered_before(
+    worker, reports, attempt, first_attempt, permitted, is_last
+):
+    worker.service("Cases.create")(lambda ctx: ctx.is_last_attempt)
+    said = {} if first_attempt is None else {"first_attempt": first_attempt}
+    worker.handler(
+        asking("Cases.create", attempt=attempt, retries_permitted=permitted, **said), None
+    )
+
+    assert reports.completed == [f"create_case: {is_last}"]
 
 
 def test_the_decorated_function_can_still_be_called_itself():

@@ -81,6 +81,10 @@ class Round:
     version: int = 0
     #: Processes by state.
     states: Counter[str] = field(default_factory=Counter)
+    #: Open processes by definition and version, ``expense_approval/3``.
+    open_versions: Counter[str] = field(default_factory=Counter)
+    #: The same as the last complete round found it; None before the first.
+    counted: dict[str, int] | None = None
     #: Confirmed faults by kind.
     faults: Counter[str] = field(default_factory=Counter)
     #: Processes that were written anew.

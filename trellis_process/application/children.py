@@ -8,6 +8,7 @@ so each child is started once and counted once.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any, Protocol
 
 from trellis_process.application.engine_service import EngineService
@@ -21,6 +22,7 @@ from trellis_process.errors import Conflict, InvalidInput, NotFound, ProcessNotF
 
 logger = logging.getLogger(__name__)
 
+MAX_DEPTH = 16  # parents above a child; a definition that starts itself ends there
 ENDINGS = ("ProcessCompleted", "ProcessFailed", "ProcessCancelled")
 
 
@@ -63,6 +65,11 @@ class ChildrenService:
         )
         parent = self._waiting(key, told)
         if parent is None:
+            return
+        told = replace(told, depth=1 + (parent.parent.depth if parent.parent else 0))
+        if told.depth > MAX_DEPTH:
+            why = f"it would be {told.depth} processes deep, and {MAX_DEPTH} are allowed"
+            self._service.child_refused(key, told, why)
             return
         try:
             if told.part is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from trellis_process.application import start_request
@@ -18,9 +18,17 @@ from trellis_process.application.repositories import (
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.engine import commands
 from trellis_process.domain.engine.engine import Engine
-from trellis_process.domain.limits import JsonValue, check_name
+from trellis_process.domain.engine.names import child_id
+from trellis_process.domain.limits import JsonValue, check_aggregate_id, check_name
 from trellis_process.domain.process import Parent, Process, ProcessKey
-from trellis_process.errors import ProcessNotFound
+from trellis_process.domain.states import StepState
+from trellis_process.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ProcessNotFound,
+    StepNotCompleted,
+)
 
 
 class DefinitionCatalog(Definitions, Protocol):
@@ -95,24 +103,36 @@ class EngineService(ProcessService):
     ) -> Process:
         """Starts a process of a definition, in its newest version unless one is named.
 
-        ``key`` (1 to 256 characters) names the process among the tenant's of this definition: the
-        same key returns the process that it started before, as it is now, whatever the input; its
-        ``was_there`` tells.
+        ``key`` (text as an aggregate id) names the process among the tenant's of this definition,
+        and what it is about unless that is given: the same key returns the process that it started
+        before, as it is now, whatever the input; its ``was_there`` tells.
 
         Raises DefinitionNotFound, DefinitionDraining, and InvalidInput where the input is not what
         the definition declares.
         """
         check_name("tenant_id", tenant_id)
-        engine = self.definitions.to_start(check_name("definition", definition), version)
+        check_name("definition", definition)
         process_id = (
             self._new_id()
             if key is None
-            else start_request.process_id_for(tenant_id, key, definition=definition)
+            else start_request.process_id_for(
+                tenant_id, check_aggregate_id("key", key), definition=definition
+            )
         )
+        try:
+            engine = self.definitions.to_start(definition, version)
+            given = self.definitions.check_input(engine.compiled.definition, input or {})
+        except (InvalidInput, NotFound, Conflict):
+            # A repeat gets what was started, also where that could not be started now.
+            before = None if key is None else self._processes.get(ProcessKey(tenant_id, process_id))
+            if before is None:
+                raise
+            before.was_there = True
+            return before
         return self._start(
             engine,
             ProcessKey(tenant_id, process_id),
-            self.definitions.check_input(engine.compiled.definition, input or {}),
+            given,
             aggregate_type=aggregate_type,
             aggregate_id=aggregate_id if aggregate_id is not None else key,
             metadata=metadata,
@@ -266,7 +286,7 @@ class EngineService(ProcessService):
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
-        """An open or failed process goes on from a step that has ended, as if it were no further."""
+        """An open or failed process goes on from a step that has ended, as if no further yet."""
         return self._change(
             process,
             self._load(process),
@@ -275,6 +295,24 @@ class EngineService(ProcessService):
             ),
             expected_version,
         )
+
+    def item_results(self, process: Process | ProcessKey, step_name: str) -> Iterator[JsonValue]:
+        """What came of each item of a completed foreach, in order; None for one that failed.
+
+        Those of a long list are read from the children that dealt with them, a part at a time.
+        Raises StepNotFound, StepNotCompleted, and ProcessNotFound where a child is gone.
+        """
+        loaded = self._load(process)
+        step = loaded.step(step_name)
+        if step.state is not StepState.COMPLETED:
+            raise StepNotCompleted("read the results", step_name, step.state)
+        output = step.output
+        if "parts" not in output:
+            yield from output["results"]
+            return
+        for part in range(output["parts"]):
+            child = child_id(loaded.process_id, step_name, step.attempt, part)
+            yield from self.get_process(loaded.tenant_id, child).output["results"]
 
     def child_ended(self, parent: ProcessKey, told: Parent, child: Process, error: str) -> None:
         """Tells a parent how its child ended; what it waits for no more changes nothing."""

@@ -25,7 +25,8 @@ def random_process_id() -> str:
 def process_id_for(tenant_id: str, idempotency_key: str, *, definition: str = "") -> str:
     """The id that this tenant's key always leads to, so that the id itself finds the repeat.
 
-    With a definition the key is one among those of that definition alone. Raises InvalidInput for a key that is empty or too long.
+    With a definition the key is one among those of that definition alone. Raises InvalidInput for
+    a key that is empty or too long.
     """
     check_text("idempotency_key", idempotency_key, MAX_KEY_CHARACTERS)
     if not idempotency_key:

@@ -14,6 +14,16 @@ SOURCE = "trellis"
 """As in ``trellis_process.eventbridge``, which needs packages that an app has no use for."""
 
 
+#: The events that ask a service for work.
+WORK = ("StepStarted", "StepResumed", "CompensationStarted")
+
+
+def service_pattern(service: str) -> EventPattern:
+    """What asks this service for work. Raises ``InvalidInput`` for a name that is none."""
+    name = check_name("services", service)
+    return EventPattern(source=[SOURCE], detail_type=list(WORK), detail={"service": [name]})
+
+
 def event_pattern(
     event_types: Sequence[str],
     tenant: str | None,

@@ -30,7 +30,13 @@ from trellis_process.cdk.functions import (
 
 Resource = TypeVar("Resource")
 
-_COMMANDS_QUEUE = "CommandsQueue"
+#: The queues on which functions wait, by the function.
+_WAITED_ON = {
+    "queue_commands": "CommandsQueue",
+    "children": "ChildEventsQueue",
+    "jobs": "JobsQueue",
+    "views": "ViewsQueue",
+}
 
 
 class Contents:
@@ -98,8 +104,8 @@ class Contents:
                 if name == "step_commands":
                     api = self.resource("ApiIntegration", apigatewayv2.CfnIntegration)
                     api.timeout_in_millis = (timeout_s + API_WAITS_LONGER_S) * 1000
-                elif name == "queue_commands":
-                    queue = self.resource(_COMMANDS_QUEUE, sqs.CfnQueue)
+                elif name in _WAITED_ON:
+                    queue = self.resource(_WAITED_ON[name], sqs.CfnQueue)
                     queue.visibility_timeout = timeout_s * QUEUE_WAITS_TIMES
 
     def table(self) -> dynamodb.ITable:
@@ -154,7 +160,8 @@ class Contents:
 
     def failure_queues(self) -> Mapping[str, sqs.IQueue]:
         """The queues of what failed."""
-        names = [name for name in self.names("AWS::SQS::Queue") if name != _COMMANDS_QUEUE]
+        waited_on = _WAITED_ON.values()
+        names = [name for name in self.names("AWS::SQS::Queue") if name not in waited_on]
         return {name: self.queue(name) for name in names}
 
     def alarms(self) -> Mapping[str, cloudwatch.IAlarm]:

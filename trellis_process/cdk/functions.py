@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -12,7 +12,15 @@ from trellis_process.domain.limits import check_whole_number
 from trellis_process.errors import InvalidInput
 
 FunctionName: TypeAlias = Literal[
-    "step_commands", "queue_commands", "event_publisher", "timeout_checker", "audit", "archive"
+    "step_commands",
+    "queue_commands",
+    "event_publisher",
+    "children",
+    "jobs",
+    "timeout_checker",
+    "audit",
+    "archive",
+    "views",
 ]
 """The functions, as their files are called."""
 
@@ -49,10 +57,10 @@ class FunctionSettings:
 
 
 def check_functions(
-    settings: Mapping[FunctionName, FunctionSettings], *, with_archive: bool
+    settings: Mapping[FunctionName, FunctionSettings], *, absent: Set[FunctionName]
 ) -> None:
     """Raises ``InvalidInput`` for a function that is not there, or settings it cannot have."""
-    names = [name for name in get_args(FunctionName) if with_archive or name != "archive"]
+    names = [name for name in get_args(FunctionName) if name not in absent]
     for name, each in settings.items():
         if name not in names:
             raise InvalidInput("functions", name, f"allowed are {', '.join(names)}")

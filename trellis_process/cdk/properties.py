@@ -20,10 +20,12 @@ PROPERTIES: Mapping[str, str] = {
     "JwtIssuer": "authorization.issuer",
     "JwtAudience": "authorization.audiences",
     "JwtTenantClaim": "authorization.tenant_claim",
+    "JwtOperatorScope": "authorization.operator_scope",
     "RetentionDays": "retention_days",
     "ArchiveBucketName": "archive_bucket",
     "ArchivePrefix": "archive_prefix",
     "ArchiveKeyArn": "archive_bucket.encryption_key",
+    "ReadModels": "read_models",
     "LogRetentionDays": "log_retention_days",
     "LogLevel": "log_level",
     "PublisherParallelism": "publisher_parallelism",
@@ -47,6 +49,8 @@ class JwtAuthorization:
     audiences: Sequence[str]
     #: The claim that names the tenant.
     tenant_claim: str = "tenant_id"
+    #: The scope whose bearer may see to the definitions, which are the whole stack's.
+    operator_scope: str = "trellis/operator"
 
     def __post_init__(self) -> None:
         if not self.issuer:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_dynamodb import CfnTable
 from constructs import Construct
 
 from trellis_process.cdk.bundle import bundle_asset
-from trellis_process.cdk.consumers import event_pattern
+from trellis_process.cdk.consumers import event_pattern, service_pattern
 from trellis_process.cdk.contents import Contents
 from trellis_process.cdk.findings import acknowledge_findings
 from trellis_process.cdk.functions import FunctionName, FunctionSettings, check_functions
@@ -47,6 +50,8 @@ class TrellisProcess(Construct):
     ``archive_bucket``, ``archive_prefix``
         where finished processes are kept as JSON lines, and what the keys there begin with. Without
         a bucket they are not kept; with one, ``retention_days`` is 0, or 7 or more.
+    ``read_models``
+        keep the events in views too: an inbox of open tasks, lists, histories, statistics.
     ``alarm_topic``
         the topic that is told when an alarm begins and ends. Without it nobody is told.
     ``event_bus``
@@ -61,6 +66,9 @@ class TrellisProcess(Construct):
         batches of one stream shard published at once, 1 to 10.
     ``functions``
         memory, timeout and reserved concurrency, where they are to be other than in the template.
+    ``services``
+        the functions and queues that do the work of services, by the names that definitions call
+        them: each gets a rule that leads its work there.
     ``removal_policy``
         what becomes of the table when it is taken out of the stack or the stack is deleted.
     ``bundle``
@@ -83,6 +91,7 @@ class TrellisProcess(Construct):
         retention_days: int = 0,
         archive_bucket: s3.IBucket | None = None,
         archive_prefix: str = "finished/",
+        read_models: bool = False,
         alarm_topic: sns.ITopic | None = None,
         event_bus: events.IEventBus | None = None,
         encryption_key: kms.IKey | None = None,
@@ -90,13 +99,19 @@ class TrellisProcess(Construct):
         log_retention_days: int = 30,
         publisher_parallelism: int = 2,
         functions: Mapping[FunctionName, FunctionSettings] | None = None,
+        services: Mapping[str, lambda_.IFunction | sqs.IQueue] | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         bundle: Path | str | None = None,
         outputs: bool = False,
     ) -> None:
         super().__init__(scope, id)
         settings = functions or {}
-        check_functions(settings, with_archive=archive_bucket is not None)
+        absent: set[FunctionName] = set()
+        if archive_bucket is None:
+            absent.add("archive")
+        if not read_models:
+            absent.add("views")
+        check_functions(settings, absent=absent)
         _check_bus(self, event_bus)
         #: What bus, API, dashboard and metrics are called by.
         self.name = name_of(self, name)
@@ -110,6 +125,7 @@ class TrellisProcess(Construct):
                 "RetentionDays": retention_days,
                 "ArchiveBucketName": "" if archive_bucket is None else archive_bucket.bucket_name,
                 "ArchivePrefix": archive_prefix,
+                "ReadModels": "on" if read_models else "off",
                 "ArchiveKeyArn": "" if archive_key is None else archive_key.key_arn,
                 "AlarmTopicArn": "" if alarm_topic is None else alarm_topic.topic_arn,
                 "EventBusName": "" if event_bus is None else event_bus.event_bus_name,
@@ -146,6 +162,8 @@ class TrellisProcess(Construct):
         self.failure_queues = contents.failure_queues()
         #: The alarms, by their names in the template: ``WithoutWakeupAlarm``, …
         self.alarms = contents.alarms()
+        for service, target in (services or {}).items():
+            self.add_service(service, target)
 
     def grant_commands(self, grantee: iam.IGrantable, *, tenant: str | None = None) -> iam.Grant:
         """Let ``grantee`` call the step API for one ``tenant``, or for all: report, start, read.
@@ -186,6 +204,22 @@ class TrellisProcess(Construct):
             self, id, event_bus=self.event_bus, event_pattern=pattern, targets=list(targets)
         )
 
+    def add_service(self, service: str, target: lambda_.IFunction | sqs.IQueue) -> events.Rule:
+        """Lead the work of a service to the function or queue that does it; returns the rule.
+
+        ``service`` is what definitions call it. What EventBridge cannot deliver for a day is
+        dropped, and the attempt's timeout tells: give each service step one.
+
+        Raises ``InvalidInput`` for a name that is none.
+        """
+        return events.Rule(
+            self,
+            f"Service-{service}",
+            event_bus=self.event_bus,
+            event_pattern=service_pattern(service),
+            targets=[_led_to(target)],
+        )
+
     def _grant_calls(
         self, grantee: iam.IGrantable, methods: Sequence[str], tenant: str | None
     ) -> iam.Grant:
@@ -207,6 +241,12 @@ class TrellisProcess(Construct):
         )
 
 
+def _led_to(target: lambda_.IFunction | sqs.IQueue) -> events.IRuleTarget:
+    if hasattr(target, "queue_arn"):  # CDK's interfaces cannot be told apart by their class
+        return targets.SqsQueue(cast(sqs.IQueue, target))
+    return targets.LambdaFunction(target)
+
+
 def _authorization_values(authorization: JwtAuthorization | None) -> dict[str, str]:
     if authorization is None:
         return {
@@ -214,12 +254,14 @@ def _authorization_values(authorization: JwtAuthorization | None) -> dict[str, s
             "JwtIssuer": "",
             "JwtAudience": "",
             "JwtTenantClaim": JwtAuthorization.tenant_claim,
+            "JwtOperatorScope": JwtAuthorization.operator_scope,
         }
     return {
         "Authorization": "jwt",
         "JwtIssuer": authorization.issuer,
         "JwtAudience": ",".join(authorization.audiences),
         "JwtTenantClaim": authorization.tenant_claim,
+        "JwtOperatorScope": authorization.operator_scope,
     }
 
 

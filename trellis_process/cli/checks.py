@@ -14,7 +14,7 @@ from trellis_process.application.audit_round import Fault, Round
 from trellis_process.cli.dead_letters import QUEUES, DeadLetterQueue, Letters, queues_of
 from trellis_process.cli.deployment import Deployment
 from trellis_process.cli.exit_codes import is_denied
-from trellis_process.cli.process_view import span
+from trellis_process.cli.span import span
 
 SWEEP_MISSING = timedelta(minutes=5)  # one runs each minute, and its metric takes a while to show
 LOOK_BACK = timedelta(hours=2)
@@ -25,6 +25,8 @@ LONGEST_OVERDUE = timedelta(minutes=15)  # as OverdueAlarm has it
 _SOURCES = {
     "EventPublisherFunctionName": "StreamAgeAlarm",
     "QueueCommandsFunctionName": "CommandsWaitingAlarm",
+    "ChildrenFunctionName": "ChildEventsWaitingAlarm",
+    "JobsFunctionName": "JobsWaitingAlarm",
     "ArchiveFunctionName": "ArchiveAgeAlarm",
 }
 

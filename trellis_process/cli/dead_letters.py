@@ -33,9 +33,23 @@ UNARCHIVED = DeadLetterQueue("unarchived", "UnarchivedQueueUrl", "UnarchivedAlar
 REFUSED_COMMANDS = DeadLetterQueue(
     "refused-commands", "RefusedCommandsQueueUrl", "RefusedCommandsAlarm"
 )
+CHILD_EVENTS = DeadLetterQueue("child-events", "ChildEventsLeftQueueUrl", "ChildEventsLeftAlarm")
+JOBS = DeadLetterQueue("jobs", "JobsLeftQueueUrl", "JobsLeftAlarm")
+UNVIEWED_EVENTS = DeadLetterQueue(
+    "unviewed-events", "UnviewedEventsQueueUrl", "UnviewedEventsAlarm"
+)
 
 #: In the order in which they are dealt with: first what is lost soonest.
-QUEUES = (FAILED_BATCHES, UNARCHIVED, UNDELIVERED_EVENTS, MISSED_SWEEPS, REFUSED_COMMANDS)
+QUEUES = (
+    FAILED_BATCHES,
+    UNARCHIVED,
+    UNDELIVERED_EVENTS,
+    MISSED_SWEEPS,
+    CHILD_EVENTS,
+    JOBS,
+    UNVIEWED_EVENTS,
+    REFUSED_COMMANDS,
+)
 
 
 def queues_of(stack: Deployment) -> list[DeadLetterQueue]:

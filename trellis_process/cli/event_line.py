@@ -4,42 +4,37 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from trellis_process.cli.timeline import LOOKS, Envelope, moment
-from trellis_process.domain.events import EVENT_TYPES
+from trellis_process.cli.event_meaning import Envelope, by_whom, details, look, moment
 
-WIDE = 120  # from here on there is room for a whole id, and for what the process is about
+ROOMY = 120  # from here on there is room for what the process is about
+WIDE = 160  # and from here on for the whole of its id
 _SHORT_ID = 8
-_LONGEST_TYPE = max(map(len, EVENT_TYPES))
+_TYPE = 20  # most names are no longer, and those that are may reach out
 
 
 def event_line(event: Envelope, width: int | None = None) -> Text:
-    """When, whose, what happened to which process and step, by whom and why.
+    """When, whose, what happened to which process and step, the details, by whom and why.
 
-    Cut to ``width`` characters; in less than 120 the process is named by the beginning of its id.
+    Cut to ``width`` characters; in less than 160 the process is named by the beginning of its id.
     None, for what is no terminal, cuts nothing.
     """
-    mark, style = LOOKS.get(event["type"], ("·", ""))  # the stack may be of a later version
-    is_wide = width is None or width >= WIDE
-    process_id = event["process_id"] if is_wide else event["process_id"][:_SHORT_ID]
-    about = f"{event['process_type']} {event['aggregate_id']} " if is_wide else ""
+    mark, style = look(event)
+    is_whole = width is None or width >= WIDE
+    process_id = event["process_id"] if is_whole else event["process_id"][:_SHORT_ID]
+    # What is about nothing else is about itself, and its id is there already.
+    is_about = width is None or (width >= ROOMY and event["aggregate_id"] != event["process_id"])
     line = Text.assemble(
         (moment(event).astimezone().strftime("%H:%M:%S "), "dim"),
-        f"{event['tenant_id']} {about}",
+        f"{event['tenant_id']} ",
+        f"{event['process_type']} " if width is None or width >= ROOMY else "",
+        f"{event['aggregate_id']} " if is_about else "",
         (f"{process_id} ", "dim"),
-        (f"{mark} {event['type']:<{_LONGEST_TYPE}}", style),
+        (f"{mark} {event['type']:<{_TYPE}}", style),
         f" {event['step_name']}" if "step_name" in event else "",
         f" #{event['attempt']}" if "attempt" in event else "",
-        (f" {_by_whom(event)}", "dim"),
+        (f" {', '.join(filter(None, (details(event), by_whom(event))))}", "dim"),
     )
     line.rstrip()
     if width is not None:
         line.truncate(width, overflow="ellipsis")
     return line
-
-
-def _by_whom(event: Envelope) -> str:
-    actor, why = event.get("actor"), event.get("reason") or event.get("error")
-    # Of the ARN of a role's session, the part that says who it was.
-    by = f"by {actor.rsplit('/', 1)[-1]}" if actor else ""
-    said = " ".join(why.replace("_", " ").split()) if why else ""
-    return ": ".join(filter(None, (by, said)))

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from trellis_process.cli.deployment import Deployment
 from trellis_process.cli.event_line import event_line
+from trellis_process.cli.event_meaning import Envelope
 from trellis_process.cli.interruption import interruptible
-from trellis_process.cli.timeline import Envelope
 from trellis_process.eventbridge.tap import LONGEST_WAIT_S, Tap
 
 KEPT_S = 300  # for who looks away, and no longer: nobody comes back for the rest

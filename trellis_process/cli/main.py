@@ -20,7 +20,19 @@ def main() -> None:
 def _commands() -> None:
     import click
 
-    from trellis_process.cli import cost, on_call, processes
+    from trellis_process.cli import (
+        cost,
+        coverage,
+        defined,
+        definitions,
+        jobs,
+        on_call,
+        plan,
+        processes,
+        registered,
+        simulate,
+        views,
+    )
     from trellis_process.deploy.errors import DeployError
     from trellis_process.local.errors import LocalCloudError
 
@@ -83,7 +95,19 @@ def _commands() -> None:
         )
         click.echo(f"Written. To deploy it:\n  sam deploy --guided --template-file {written}")
 
-    for command in (*processes.COMMANDS, *on_call.COMMANDS, *cost.COMMANDS):
+    for command in (
+        *processes.COMMANDS,
+        *defined.COMMANDS,
+        *registered.COMMANDS,
+        *definitions.COMMANDS,
+        *jobs.COMMANDS,
+        *simulate.COMMANDS,
+        *plan.COMMANDS,
+        *coverage.COMMANDS,
+        *views.COMMANDS,
+        *on_call.COMMANDS,
+        *cost.COMMANDS,
+    ):
         trellis.add_command(command)
     try:
         trellis()

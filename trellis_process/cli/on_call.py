@@ -116,7 +116,8 @@ def redrive(
 ) -> None:
     """Send again what failed: all of it, or what lies in one QUEUE or several.
 
-    These are failed-batches, unarchived, undelivered-events, missed-sweeps and refused-commands.
+    These are failed-batches, unarchived, undelivered-events, missed-sweeps, child-events, jobs,
+    unviewed-events and refused-commands.
     Commands that were refused are shown with their reasons, and stay unless you say --send or
     --drop. Ends with 1 where anything is left.
     """

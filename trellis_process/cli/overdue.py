@@ -12,22 +12,28 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from trellis_process.application.repositories import StepTrackerRepository, WakeUp
-from trellis_process.cli.event_line import WIDE
-from trellis_process.cli.process_view import span
+from trellis_process.cli.span import span
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.time import to_text
-from trellis_process.domain.tracker import StepTracker, Tracker
+from trellis_process.domain.tracker import StepTracker, Timer, TimerKind, Tracker
 
 MAX_LOOKED_AT = 10_000  # entries of the index: where few are overdue, it moves forward by itself
+
+_WIDE = 120  # characters, from which on there is room for what a process is about
 
 #: What a step waits for until its deadline, as people say it.
 _WAITS = {
     None: "to be done",
     WaitingFor.RETRY: "to be tried again",
     WaitingFor.RESUMPTION: "to be resumed",
+    WaitingFor.TIME: "to go on",
+    WaitingFor.SIGNAL: "for a signal",
+    WaitingFor.PERSON: "for a person",
+    WaitingFor.CHILDREN: "for its child",
 }
 
 
@@ -42,9 +48,9 @@ class Overdue:
     tracker: Tracker | None = None
 
     @property
-    def step(self) -> StepTracker | None:
-        """The step whose deadline it is; None where it is the whole process's."""
-        return self.tracker if isinstance(self.tracker, StepTracker) else None
+    def step_name(self) -> str | None:
+        """The step that it is about; None where it is the whole process."""
+        return self.tracker.step_name if isinstance(self.tracker, StepTracker | Timer) else None
 
     def as_json(self, now: datetime) -> dict[str, Any]:
         """For programs; what is not known is left out."""
@@ -52,8 +58,9 @@ class Overdue:
             "tenant_id": self.key.tenant_id,
             "process_id": self.key.process_id,
             "process_type": self.process.process_type if self.process else None,
-            "step_name": self.step.step_name if self.step else None,
-            "attempt": self.step.attempt if self.step else None,
+            "step_name": self.step_name,
+            "attempt": self.tracker.attempt if isinstance(self.tracker, StepTracker) else None,
+            "timer": self.tracker.kind.value if isinstance(self.tracker, Timer) else None,
             "due_at": to_text(self.due_at),
             "overdue_seconds": (now - self.due_at).total_seconds(),
         }
@@ -83,7 +90,7 @@ def print_overdue(
         click.echo("Nothing is overdue.")
         return False
     console = Console(highlight=False)
-    console.print(_table(shown, now, is_wide=console.width >= WIDE))
+    console.print(_table(shown, now, is_wide=console.width >= _WIDE))
     if len(found) > limit:
         console.print(f"There is more; --limit shows more than {limit}.", style="dim")
     return True
@@ -118,17 +125,24 @@ def _table(found: list[Overdue], now: datetime, *, is_wide: bool) -> Table:
         )
         table.add_row(
             span((now - each.due_at).total_seconds()),
-            each.key.process_id,
-            each.key.tenant_id,
-            *(about if is_wide else []),
-            _what(each),
+            # As text, for :pick: in a name is no picture.
+            Text(each.key.process_id),
+            Text(each.key.tenant_id),
+            *(map(Text, about) if is_wide else []),
+            Text(_what(each)),
         )
     return table
 
 
 def _what(overdue: Overdue) -> str:
-    if overdue.process is None:
+    tracker = overdue.tracker
+    if overdue.process is None or tracker is None:
         return "cannot be read"
-    if overdue.step is None:
-        return "the whole process"
-    return f"{overdue.step.step_name} #{overdue.step.attempt} {_WAITS[overdue.step.waits_for]}"
+    if isinstance(tracker, Timer):
+        whose = tracker.step_name or "the process"
+        if tracker.kind is TimerKind.ESCALATION:
+            return f"{whose} to be escalated"
+        return f"{whose} late by {tracker.name}, to be told"
+    if isinstance(tracker, StepTracker):
+        return f"{tracker.step_name} #{tracker.attempt} {_WAITS[tracker.waits_for]}"
+    return "the whole process"

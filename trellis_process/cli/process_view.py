@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from trellis_process.cli.event_meaning import short
+from trellis_process.cli.outline import Document, Line, outline
+from trellis_process.cli.span import span
+from trellis_process.cli.waiting import until, waits_for
 from trellis_process.domain.process import Process
+from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep
 
 STYLES = {
@@ -27,6 +31,10 @@ STYLES = {
 _BAR = 20  # characters for the whole time of a process
 _NARROW_BAR = 10
 _NARROW = 100  # in a terminal of less, the short bar leaves room for words
+_LONGEST_ABOUT = 32  # characters of it in a table of many
+_LONGEST = 120  # characters of an output; trellis show --json has all of it
+_SHORT = 40  # the same in a narrow terminal
+_LEAST = 60  # characters of what a process was given, however narrow the terminal
 
 
 def processes_table(processes: Iterable[Process], now: datetime, width: int) -> Table:
@@ -35,27 +43,29 @@ def processes_table(processes: Iterable[Process], now: datetime, width: int) -> 
     about = () if is_narrow else ("about",)
     table = _table("process", "type", *about, "state", "done", "age")
     for process in processes:
-        done = sum(step.state.is_done for step in process.steps.values())
         table.add_row(
-            process.process_id,
-            process.process_type,
-            *([] if is_narrow else [f"{process.aggregate_type} {process.aggregate_id}"]),
+            Text(process.process_id),
+            Text(_type(process)),
+            *([] if is_narrow else [Text(_about(process))]),
             _state(process.state.value),
-            f"{done} of {len(process.steps)}",
+            _done(process),
             span((now - process.started_at).total_seconds()),
         )
     return table
 
 
-def process_view(process: Process, now: datetime, width: int) -> RenderableType:
+def process_view(
+    process: Process, now: datetime, width: int, document: Document | None = None
+) -> RenderableType:
     """One process: what it is about, how it stands, and each step with its time to scale.
 
-    ``width`` is that of the terminal, in characters.
+    ``width`` is that of the terminal, in characters. With the ``document`` of its definition also
+    the steps that have not been entered are shown, and each where it belongs.
     """
-    bar = _BAR if width >= _NARROW else _NARROW_BAR
+    about = _about(process)
     heading = Text.assemble(
-        (process.process_type, "bold"),
-        f" of {process.aggregate_type} {process.aggregate_id}: ",
+        (_type(process), "bold"),
+        f" of {about}: " if about else ": ",
         _state(process.state.value),
         (f", {process.reason.replace('_', ' ')}" if process.reason else "", "dim"),
     )
@@ -66,20 +76,61 @@ def process_view(process: Process, now: datetime, width: int) -> RenderableType:
         + (f", due {_clock(process.due_at)}" if process.due_at else ""),
         "dim",
     )
-    steps = _table("step", "state", "attempt", "time", "", "reported by")
-    for step in process.steps.values():
-        steps.add_row(
-            step.name,
-            _state(step.state.value),
-            str(step.attempt) if step.attempt else "",
-            _bar(step, process, now, bar),
-            _said(step, now),
-            (step.reported_by or "").rsplit("/", 1)[-1],
-        )
-    lines: list[RenderableType] = [heading, facts]
-    if process.metadata:
-        lines.append(Text(f"metadata {json.dumps(process.metadata)}", "dim"))
-    return Group(*lines, "", steps)
+    is_narrow = width < _NARROW
+    # Services report most of what a definition orders; there the words need the room more.
+    has_reporters = not is_narrow or process.definition_version is None
+    steps = _table("step", "state", "attempt", "time", "", *["reported by"] * has_reporters)
+    for line in outline(process, document):
+        row = _row(line, process, now, is_narrow=is_narrow)
+        steps.add_row(*row[: None if has_reporters else -1])
+    return Group(heading, facts, *_more(process, width), "", steps)
+
+
+def _more(process: Process, width: int) -> Iterator[Text]:
+    """What not every process has to say, a line each."""
+    if process.parent is not None:
+        parent = process.parent
+        part = "" if parent.part is None else f", part {parent.part} of its items"
+        yield Text(f"child of {parent.process_id}, for its step {parent.step_name}{part}", "dim")
+    told = {
+        "metadata": process.metadata,
+        "search attributes": process.search_attributes,
+        # What a part is given is the engine's own affair: its parent's input.
+        "input": {} if process.parent and process.parent.part is not None else process.input,
+        "output": process.output,
+    }
+    for name, value in told.items():
+        if value or (name == "output" and value is not None):
+            yield Text(f"{name} {short(value, max(width - len(name) - 1, _LEAST))}", "dim")
+    for scope, took_ms in process.breaches.items():
+        step, _, tier = scope.rpartition("/")
+        whose = f"step {step}" if step else "the process"
+        yield Text(f"{whose} took {span(took_ms / 1000)}, more than agreed ({tier})", "yellow")
+    if process.state is ProcessState.SUSPENDED:
+        yield Text("nothing moves or times out until it is resumed", "yellow")
+    if process.state is ProcessState.COMPENSATING and process.ends_as is not None:
+        yield Text(f"undoes what was completed, then ends as {process.ends_as}", "yellow")
+    if process.compensation == "done":
+        yield Text("what had been completed is undone", "dim")
+    elif process.compensation is not None:
+        yield Text("not all that had been completed could be undone", "red")
+
+
+def _row(line: Line, process: Process, now: datetime, *, is_narrow: bool) -> tuple[str | Text, ...]:
+    name = Text("  " * line.depth + line.name)  # as text, for :pick: in a name is no picture
+    step = line.step
+    if step is None:
+        name.stylize("dim italic" if line.is_note else "dim")
+        return name, Text("" if line.is_note else "not entered", "dim"), "", "", line.says, ""
+    visits = f" in {step.visits} visits" if step.visits > 1 else ""
+    return (
+        name,
+        _state(step.state.value),
+        f"{step.attempt}{visits}" if step.attempt else "",
+        _bar(step, process, now, _NARROW_BAR if is_narrow else _BAR),
+        _said(step, now, _SHORT if is_narrow else _LONGEST),
+        Text((step.reported_by or "").rsplit("/", 1)[-1]),
+    )
 
 
 def _bar(step: ProcessStep, process: Process, now: datetime, size: int) -> Text:
@@ -97,25 +148,22 @@ def _bar(step: ProcessStep, process: Process, now: datetime, size: int) -> Text:
     )
 
 
-def _said(step: ProcessStep, now: datetime) -> Text:
-    if step.error is not None and not step.waits_for_retry:
-        return Text(step.error, "red")
-    if step.is_open and (step.due_at is not None or step.is_suspended):
+def _said(step: ProcessStep, now: datetime, longest: int) -> Text:
+    if step.is_open and step.state is not StepState.PENDING:
         return _waits(step, now)
-    return Text("" if step.output is None else json.dumps(step.output), "dim")
+    if step.error is not None:
+        return Text(step.error, "red")
+    told = (step.outcome or "", short(step.output, longest))
+    return Text(" ".join(filter(None, told)), "dim")
 
 
 def _waits(step: ProcessStep, now: datetime) -> Text:
-    """Until when something under way, or waiting, has time."""
-    if step.due_at is None:
-        return Text("suspended")
-    left = (step.due_at - now).total_seconds()
-    if left < 0:
-        said = Text(f"overdue for {span(-left)}", "yellow")
-    elif step.is_suspended:
-        said = Text(f"suspended, for {span(left)} at most")
-    else:
-        said = Text(f"{'tried again' if step.waits_for_retry else 'due'} in {span(left)}")
+    """Whom or what something under way waits for, and how much time that has."""
+    limit = until(step, now)
+    said = Text(waits_for(step))
+    if limit:
+        is_late = step.due_at is not None and step.due_at < now
+        said.append(", " if said else "").append(limit, "yellow" if is_late else "")
     if step.waits_for_retry:
         said.append(f", after: {step.error}", "red")
     return said
@@ -126,7 +174,10 @@ def _table(*columns: str) -> Table:
     for name in columns:
         # An id or a bar is of no use in pieces; a narrow terminal folds the words instead.
         is_whole = name in ("process", "step", "time", "state", "done", "age", "attempt")
-        table.add_column(name, no_wrap=is_whole, overflow="fold")
+        if name == "about":
+            table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=_LONGEST_ABOUT)
+        else:
+            table.add_column(name, no_wrap=is_whole, overflow="fold")
     return table
 
 
@@ -138,9 +189,23 @@ def _clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def span(seconds: float) -> str:
-    """A time as people say it, in the largest unit of which there are two."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def _type(process: Process) -> str:
+    """Its type, and the version of the definition that orders it."""
+    version = process.definition_version
+    return process.process_type if version is None else f"{process.process_type} {version}"
+
+
+def _about(process: Process) -> str:
+    """What a process is about; empty where that is nothing but itself."""
+    if process.aggregate_id == process.process_id:
+        return ""
+    return f"{process.aggregate_type} {process.aggregate_id}"
+
+
+def _done(process: Process) -> str:
+    if process.definition_version is None:
+        done = sum(step.state.is_done for step in process.steps.values())
+        return f"{done} of {len(process.steps)}"
+    # How many are to come, only the definition could say, if anybody.
+    own = [step for step in process.steps.values() if step.undoes is None]
+    return str(sum(step.state.is_done for step in own))

@@ -15,13 +15,15 @@ from rich.console import Console
 
 from trellis_process.cli.errors import NoStack
 from trellis_process.cli.exit_codes import told_errors
+from trellis_process.cli.outline import Document
 from trellis_process.cli.process_view import process_view, processes_table
 from trellis_process.cli.stacks import find_stack
 from trellis_process.client import TrellisClient
+from trellis_process.client.errors import NotAuthorized
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep
-from trellis_process.errors import Conflict, InvalidInput
+from trellis_process.errors import Conflict, DefinitionNotFound, InvalidInput
 from trellis_process.representation import process_as_json
 
 
@@ -43,7 +45,20 @@ class Asked:
             click.echo(json.dumps(process_as_json(process)))
         else:
             console = Console(highlight=False)
-            console.print(process_view(process, datetime.now(UTC), console.width))
+            document, note = self._definition(process)
+            console.print(process_view(process, datetime.now(UTC), console.width, document))
+            if note:
+                console.print(f"\n{note}", style="dim", markup=False)
+
+    def _definition(self, process: Process) -> tuple[Document | None, str]:
+        """The definition that orders a process, where one does; or why it is not known."""
+        if process.definition_version is None:
+            return None, ""
+        try:
+            version = process.definition_version
+            return self.client.get_definition(process.process_type, version), ""
+        except (NotAuthorized, DefinitionNotFound) as error:
+            return None, f"Steps that were not entered are not shown: {error}."
 
 
 def on_processes(command: Callable[..., None]) -> click.Command:
@@ -65,10 +80,11 @@ def on_processes(command: Callable[..., None]) -> click.Command:
             with stack.client() as client, Console(stderr=True).status("Asking the tracker"):
                 command(Asked(client, tenant_id, as_json), **given)
 
-    return click.command(name=command.__name__.removesuffix("_"))(asked)
+    return click.command(name=command.__name__.removesuffix("_").replace("_", "-"))(asked)
 
 
-def _json(_context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+def json_value(_context: click.Context, parameter: click.Parameter, text: str | None) -> Any:
+    """What an option holds that takes JSON."""
     try:
         return None if text is None else json.loads(text)
     except ValueError as error:
@@ -108,7 +124,7 @@ _reason = click.option("--reason", help="Why; it goes into the events.")
     callback=_steps,
     help="A step, with the time an attempt may take and its retries.",
 )
-@click.option("--metadata", callback=_json, help="A JSON object.")
+@click.option("--metadata", callback=json_value, help="A JSON object.")
 @click.option("--idempotency-key", help="The same key starts one process, however often.")
 @click.option("--auto-start-steps", is_flag=True, help="Begin every step's first attempt.")
 @_reason
@@ -152,7 +168,8 @@ def show(asked: Asked, process_id: str) -> None:
 @on_processes
 @click.argument("process_id")
 @click.argument("step")
-@click.option("--output", callback=_json, help="What it resulted in, as JSON.")
+@click.option("--output", callback=json_value, help="What it resulted in, as JSON.")
+@click.option("--outcome", help="What a person chose in a human task.")
 @_attempt
 @_reason
 def complete(asked: Asked, process_id: str, step: str, **said: Any) -> None:
@@ -164,6 +181,8 @@ def complete(asked: Asked, process_id: str, step: str, **said: Any) -> None:
 @click.argument("process_id")
 @click.argument("step")
 @click.argument("error")
+@click.option("--code", help="What kind of error, for a definition's rules.")
+@click.option("--fatal", is_flag=True, help="Trying again is of no use.")
 @_attempt
 @_reason
 def fail(asked: Asked, process_id: str, step: str, **said: Any) -> None:
@@ -188,7 +207,7 @@ def retry(asked: Asked, process_id: str, step: str, reason: str | None) -> None:
 @on_processes
 @click.argument("process_id")
 @click.argument("step")
-@click.option("--data", callback=_json, help="What it goes on with, as JSON.")
+@click.option("--data", callback=json_value, help="What it goes on with, as JSON.")
 @click.option("--resumption", type=click.IntRange(1), help="Which one it is; the next unless said.")
 @_reason
 def resume(asked: Asked, process_id: str, step: str, resumption: int | None, **said: Any) -> None:
@@ -208,10 +227,11 @@ def resume(asked: Asked, process_id: str, step: str, resumption: int | None, **s
 
 @on_processes
 @click.argument("process_id")
+@click.option("--compensate", is_flag=True, help="Undo first what had been completed.")
 @_reason
-def cancel(asked: Asked, process_id: str, reason: str | None) -> None:
+def cancel(asked: Asked, process_id: str, **said: Any) -> None:
     """Call a process off."""
-    asked.answer(asked.client.cancel_process(asked.key(process_id), reason=reason))
+    asked.answer(asked.client.cancel_process(asked.key(process_id), **said))
 
 
 COMMANDS = (start, list_, show, complete, fail, retry, resume, cancel)

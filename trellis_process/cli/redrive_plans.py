@@ -9,11 +9,14 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from trellis_process.cli.dead_letters import (
+    CHILD_EVENTS,
     FAILED_BATCHES,
+    JOBS,
     MISSED_SWEEPS,
     REFUSED_COMMANDS,
     UNARCHIVED,
     UNDELIVERED_EVENTS,
+    UNVIEWED_EVENTS,
     DeadLetterQueue,
     Letter,
 )
@@ -62,6 +65,12 @@ def planner_for(
     if queue is MISSED_SWEEPS:
         sweep = cache(lambda: _sweep(stack))  # one does what all of them would have done
         return lambda letter: _missed_sweep(letter, sweep)
+    if queue is CHILD_EVENTS:
+        return lambda letter: _child_event(stack, letter)
+    if queue is JOBS:
+        return lambda letter: _job(stack, letter)
+    if queue is UNVIEWED_EVENTS:
+        return lambda letter: _unviewed(stack, letter)
     assert queue is REFUSED_COMMANDS
     return lambda letter: _command(stack, letter, send, drop)
 
@@ -120,6 +129,49 @@ def _missed_sweep(letter: Letter, sweep: Callable[[], None]) -> Plan:
 
 def _sweep(stack: Deployment) -> None:
     _invoke(stack, stack.output("TimeoutCheckerFunctionName"), {})
+
+
+def _child_event(stack: Deployment, letter: Letter) -> Plan:
+    event = _object(letter.body)
+    detail = event["detail"]
+
+    def send_again() -> None:
+        # What was done about it already is recognised: a child has one id, a parent counts once.
+        stack.client("sqs").send_message(
+            QueueUrl=stack.output("ChildEventsQueueUrl"), MessageBody=letter.body
+        )
+
+    about = f"{event['detail-type']} {detail['id']} of {detail['tenant_id']}"
+    return Plan(about, send_again, "sent to the queue of the children")
+
+
+def _job(stack: Deployment, letter: Letter) -> Plan:
+    said = _object(letter.body)
+
+    def send_again() -> None:
+        # It goes on where it stands: what is done is on record and not done again.
+        stack.client("sqs").send_message(
+            QueueUrl=stack.output("JobsQueueUrl"), MessageBody=letter.body
+        )
+
+    about = f"job {said.get('job_id')} of {said.get('tenant_id')}"
+    return Plan(about, send_again, "sent to the queue of jobs")
+
+
+def _unviewed(stack: Deployment, letter: Letter) -> Plan:
+    said = _object(letter.body)
+    detail = said.get("detail")
+    if not isinstance(detail, dict):
+        return _unreadable(said)
+
+    def send_again() -> None:
+        # Late or twice, it counts once.
+        stack.client("sqs").send_message(
+            QueueUrl=stack.output("ViewsQueueUrl"), MessageBody=letter.body
+        )
+
+    about = f"{detail.get('type')} {detail.get('id')}"
+    return Plan(about, send_again, "sent to the queue of the views")
 
 
 def _command(

@@ -7,6 +7,12 @@ is needed but Python, and botocore to sign with the credentials of an AWS princi
 
 from trellis_process.client.authorization import Authorization, BearerToken, Request, SigV4
 from trellis_process.client.batch import BatchCommand, BatchResult
+from trellis_process.client.definitions import (
+    DefinitionChange,
+    RegisteredDefinition,
+    VersionOfDefinition,
+    VersionsOfDefinition,
+)
 from trellis_process.client.errors import (
     NotAuthorized,
     NotTried,
@@ -21,12 +27,16 @@ __all__ = [
     "BatchCommand",
     "BatchResult",
     "BearerToken",
+    "DefinitionChange",
     "NotAuthorized",
     "NotTried",
+    "RegisteredDefinition",
     "Request",
     "SigV4",
     "TrackerFault",
     "TrellisClient",
     "UnexpectedAnswer",
     "Unreachable",
+    "VersionOfDefinition",
+    "VersionsOfDefinition",
 ]

@@ -98,9 +98,66 @@ class _OnProcess:
         return requests.report_body(reason=self.reason)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """As ``start``, without the tenant, which is the batch's."""
+
+    definition: str
+    input: dict[str, JsonValue] | None = None
+    #: Made at random where none is given, so that a batch that is sent again starts one process.
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    version: int | None = None
+    aggregate_type: str | None = None
+    aggregate_id: str | None = None
+    metadata: dict[str, JsonValue] | None = None
+    reason: str | None = None
+
+    def body(self, tenant_id: str) -> dict[str, Any]:
+        """The command as it is sent. Raises InvalidInput for what the tracker would refuse."""
+        said = requests.start_by_name_body(
+            input=self.input,
+            key=self.key,
+            version=self.version,
+            aggregate_type=self.aggregate_type,
+            aggregate_id=self.aggregate_id,
+            metadata=self.metadata,
+            reason=self.reason,
+        )
+        definition = check_name("definition", self.definition)
+        return {"command": "Start", "definition": definition, **said}
+
+
+@dataclass(frozen=True)
+class SuspendProcess(_OnProcess):
+    """As ``suspend_process``."""
+
+
+@dataclass(frozen=True)
+class ResumeProcess(_OnProcess):
+    """As ``resume_process``."""
+
+
+@dataclass(frozen=True)
+class Signal(_OnProcess):
+    """As ``signal``."""
+
+    signal: str
+    payload: JsonValue = None
+    #: Made at random where none is given, so that a batch that is sent again signals once.
+    signal_id: str = field(default_factory=lambda: str(uuid.uuid4()), kw_only=True)
+
+    def _said(self) -> dict[str, Any]:
+        return requests.signal_body(self.signal, self.payload, self.signal_id, self.reason)
+
+
 @dataclass(frozen=True)
 class CancelProcess(_OnProcess):
     """As ``cancel_process``."""
+
+    compensate: bool = field(default=False, kw_only=True)
+
+    def _said(self) -> dict[str, Any]:
+        return requests.report_body(reason=self.reason, compensate=self.compensate or None)
 
 
 @dataclass(frozen=True)
@@ -144,9 +201,14 @@ class CompleteStep(_Report):
     """As ``complete_step``."""
 
     output: JsonValue = None
+    outcome: str | None = field(default=None, kw_only=True)
 
     def _report(self) -> dict[str, Any]:
-        return {"attempt": self.attempt, "output": self.output}
+        return {
+            "attempt": self.attempt,
+            "output": self.output,
+            "outcome": requests.outcome(self.outcome),
+        }
 
 
 @dataclass(frozen=True)
@@ -155,12 +217,16 @@ class FailStep(_Report):
 
     error: str
     retry_after_ms: int | None = field(default=None, kw_only=True)
+    code: str | None = field(default=None, kw_only=True)
+    fatal: bool = field(default=False, kw_only=True)
 
     def _report(self) -> dict[str, Any]:
         return {
             "attempt": self.attempt,
             "error": requests.readable_error(self.error),
             "retry_after_ms": check_retry_after_ms(self.retry_after_ms, self.attempt),
+            "code": requests.code(self.code),
+            "fatal": self.fatal or None,
         }
 
 
@@ -193,15 +259,70 @@ class ResumeStep(_OnStep):
         }
 
 
+@dataclass(frozen=True)
+class RetryStep(_OnStep):
+    """As ``retry_step``."""
+
+
+@dataclass(frozen=True)
+class SkipStep(_OnStep):
+    """As ``skip_step``."""
+
+    output: JsonValue = None
+
+    def _report(self) -> dict[str, Any]:
+        return {"output": self.output}
+
+
+@dataclass(frozen=True)
+class RerunFrom(_OnStep):
+    """As ``rerun_from``."""
+
+
+@dataclass(frozen=True)
+class ClaimTask(_OnStep):
+    """As ``claim_task``."""
+
+    by: str = field(kw_only=True)
+
+    def _report(self) -> dict[str, Any]:
+        return {"by": requests.person("by", self.by)}
+
+
+@dataclass(frozen=True)
+class ReleaseTask(_OnStep):
+    """As ``release_task``."""
+
+
+@dataclass(frozen=True)
+class ReassignTask(_OnStep):
+    """As ``reassign_task``."""
+
+    to: str = field(kw_only=True)
+
+    def _report(self) -> dict[str, Any]:
+        return {"to": requests.person("to", self.to)}
+
+
 BatchCommand: TypeAlias = (
     StartProcess
+    | Start
     | CancelProcess
+    | SuspendProcess
+    | ResumeProcess
+    | Signal
     | StartStep
     | CompleteStep
     | FailStep
     | SuspendStep
     | ResumeStep
     | Heartbeat
+    | RetryStep
+    | SkipStep
+    | RerunFrom
+    | ClaimTask
+    | ReleaseTask
+    | ReassignTask
 )
 """What a batch takes."""
 
@@ -251,7 +372,7 @@ def _body(n: int, command: BatchCommand, tenant_id: str) -> dict[str, Any]:
 
 
 def _result(command: BatchCommand, said: Mapping[str, Any]) -> BatchResult:
-    asked = None if isinstance(command, StartProcess) else command.process
+    asked = None if isinstance(command, StartProcess | Start) else command.process
     if "problem" in said:
         headers = {"content-type": CONTENT_TYPE}
         answer = Answer(said["status"], headers, json.dumps(said["problem"]).encode())
@@ -263,6 +384,8 @@ def _result(command: BatchCommand, said: Mapping[str, Any]) -> BatchResult:
         result = BatchResult(command, None, asked.process_id if asked else None, error)
     else:
         current = process_from_json(said["process"]) if "process" in said else None
+        if current is not None and isinstance(command, Start):
+            current.was_there = said["status"] == 200
         result = BatchResult(command, current, said["process_id"])
     if isinstance(asked, Process) and current is not None:
         asked.become(current)

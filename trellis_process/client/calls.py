@@ -74,9 +74,10 @@ class Calls:
         headers: Mapping[str, str],
         *,
         read: Callable[[Any], _Result],
+        read_known: Callable[[Any], _Result] | None = None,
         process_id: str = "",
     ) -> _Result:
-        """The same of a command's answer."""
+        """The same of a command's answer; of one with 200 by ``read_known``, where it is given."""
         sent = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         return self._call(
             "POST",
@@ -85,6 +86,7 @@ class Calls:
             sent,
             read,
             process_id,
+            read_known,
         )
 
     def _call(
@@ -95,6 +97,7 @@ class Calls:
         body: bytes,
         read: Callable[[Any], _Result],
         process_id: str,
+        read_known: Callable[[Any], _Result] | None = None,
     ) -> _Result:
         may_have_happened = False
         longest, was_unknown = FIRST_PAUSE_SECONDS, False
@@ -108,7 +111,8 @@ class Calls:
                 wait = None if lost.is_final else 0.0
             else:
                 if answer.status in (200, 201):
-                    return _read(answer, read)
+                    was_known = answer.status == 200 and read_known is not None
+                    return _read(answer, read_known if was_known and read_known else read)
                 error = error_from(answer, process_id=process_id)
                 wait = _wait_after(answer)
                 if answer.status == 401 and not was_unknown:

@@ -8,6 +8,7 @@ from typing import Any
 
 from trellis_process import errors
 from trellis_process.client.connections import Answer
+from trellis_process.client.definitions import finding_from_json
 from trellis_process.client.errors import (
     NotAuthorized,
     NotTried,
@@ -18,6 +19,7 @@ from trellis_process.client.errors import (
 from trellis_process.errors import (
     Conflict,
     Described,
+    InvalidDefinition,
     InvalidInput,
     StoreError,
     TrellisError,
@@ -36,17 +38,34 @@ CLASSES: dict[str, type[TrellisError]] = {
     each.code: each
     for each in (
         errors.InvalidInput,
+        errors.InvalidDefinition,
         errors.TooLarge,
         errors.IdempotencyKeyReused,
         errors.NotFound,
         errors.ProcessNotFound,
         errors.StepNotFound,
+        errors.DefinitionNotFound,
+        errors.ListNotFound,
+        errors.JobNotFound,
+        errors.ReadModelsOff,
+        errors.ExpressionError,
         errors.Conflict,
         errors.ProcessFinished,
         errors.StepFinished,
         errors.StepNotStarted,
+        errors.StepNotCompleted,
         errors.AttemptUnknown,
         errors.ResumptionUnknown,
+        errors.DefinitionConflict,
+        errors.DefinitionDraining,
+        errors.DefinitionInUse,
+        errors.NoDefinition,
+        errors.NotReported,
+        errors.TaskTaken,
+        errors.TooManySignals,
+        errors.Suspended,
+        errors.Compensating,
+        errors.Compensated,
         errors.VersionMismatch,
         errors.StoreError,
         errors.Throttled,
@@ -96,6 +115,8 @@ def _error_of(document: dict[str, Any], answer: Answer, process_id: str) -> Trel
     kind = CLASSES.get(code) or _BY_STATUS.get(answer.status)
     if kind is None:
         return UnexpectedAnswer(answer.status, detail, problem=code)
+    if code == InvalidDefinition.code:
+        return InvalidDefinition([finding_from_json(each) for each in document["findings"]])
     if issubclass(kind, InvalidInput):
         return _refusal(kind, document["errors"])
     # Made without the arguments that its text is made from, because the text is here already.

@@ -7,13 +7,18 @@ from typing import Any
 
 from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.domain.limits import (
+    MAX_ACTOR_CHARACTERS,
     MAX_ATTEMPT,
+    MAX_CODE_CHARACTERS,
     MAX_ERROR_CHARACTERS,
+    MAX_NAME_CHARACTERS,
     MAX_OUTPUT_BYTES,
     MAX_REASON_CHARACTERS,
     MAX_RESUMPTIONS,
     JsonValue,
+    check_aggregate_id,
     check_json,
+    check_metadata,
     check_name,
     check_optional_text,
     check_text,
@@ -25,6 +30,7 @@ from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import InvalidInput
 
 MAX_VERSION = 10**15  # what an entity tag of the step API holds
+MAX_DEFINITION_VERSION = 2**31 - 1
 
 _KEY = re.compile(rf"(?! )[ -~]{{1,{MAX_KEY_CHARACTERS}}}(?<! )")
 _NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -44,6 +50,74 @@ def process_path(process: Process | ProcessKey) -> str:
     """Where a process is."""
     process_id = check_name("process_id", process.process_id)
     return f"{processes_path(process.tenant_id)}/{process_id}"
+
+
+def definitions_path() -> str:
+    """Where the definitions of the stack are."""
+    return "/definitions"
+
+
+def definition_path(name: str, version: int | None = None) -> str:
+    """Where a definition is, or one version of it."""
+    path = f"{definitions_path()}/{check_name('definition', name)}"
+    return path if version is None else f"{path}/versions/{definition_version(version)}"
+
+
+def tenants_definition_path(tenant_id: str, name: str) -> str:
+    """Where a tenant's processes of a definition are started and counted."""
+    tenant_id = check_name("tenant_id", tenant_id)
+    return f"/tenants/{tenant_id}/definitions/{check_name('definition', name)}"
+
+
+def definition_version(number: int) -> int:
+    """The number of a version of a definition."""
+    return check_whole_number("version", number, 1, MAX_DEFINITION_VERSION)
+
+
+def start_by_name_body(
+    *,
+    input: dict[str, JsonValue] | None,
+    key: str,
+    version: int | None,
+    aggregate_type: str | None,
+    aggregate_id: str | None,
+    metadata: dict[str, JsonValue] | None,
+    reason: str | None,
+) -> dict[str, Any]:
+    """The body that asks for a process of a definition."""
+    if not isinstance(key, str) or not 1 <= len(key) <= MAX_KEY_CHARACTERS:
+        allowed = f"allowed is text of 1 to {MAX_KEY_CHARACTERS} characters"
+        raise InvalidInput("key", key, allowed)
+    return _without_none(
+        input=check_json("input", input, MAX_OUTPUT_BYTES),
+        key=key,
+        version=None if version is None else definition_version(version),
+        aggregate_type=None
+        if aggregate_type is None
+        else check_name("aggregate_type", aggregate_type),
+        aggregate_id=None
+        if aggregate_id is None
+        else check_aggregate_id("aggregate_id", aggregate_id),
+        metadata=check_metadata("metadata", metadata) or None,
+        reason=check_optional_text("reason", reason, MAX_REASON_CHARACTERS),
+    )
+
+
+def signal_body(
+    signal: str, payload: JsonValue, signal_id: str | None, reason: str | None
+) -> dict[str, Any]:
+    """The body that gives a process a signal."""
+    return _without_none(
+        signal=check_name("signal", signal),
+        payload=check_json("payload", payload, MAX_OUTPUT_BYTES),
+        signal_id=None if signal_id is None else check_name("signal_id", signal_id),
+        reason=check_optional_text("reason", reason, MAX_REASON_CHARACTERS),
+    )
+
+
+def person(field: str, name: str) -> str:
+    """Whose a task becomes."""
+    return check_text(field, name, MAX_ACTOR_CHARACTERS)
 
 
 def start_body(asked: Process, *, auto_start_steps: bool, reason: str | None) -> dict[str, Any]:
@@ -89,6 +163,16 @@ def report_body(
         **said,
         reason=check_optional_text("reason", reason, MAX_REASON_CHARACTERS),
     )
+
+
+def outcome(name: str | None) -> str | None:
+    """What a person chose in a human task."""
+    return check_optional_text("outcome", name, MAX_NAME_CHARACTERS)
+
+
+def code(of_error: str | None) -> str | None:
+    """What kind of error made an attempt fail."""
+    return check_optional_text("code", of_error, MAX_CODE_CHARACTERS)
 
 
 def resumption(number: int, *, least: int) -> int:

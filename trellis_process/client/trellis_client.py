@@ -11,12 +11,27 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from trellis_process.application.definitions import DefinitionStatus
+from trellis_process.application.job_request import JobCommand, JobFilter
+from trellis_process.application.job_states import Outcome
+from trellis_process.application.jobs import Job, JobResult, job_from_json
 from trellis_process.application.repositories import ProcessPage
-from trellis_process.client import requests
+from trellis_process.client import jobs, requests
 from trellis_process.client.authorization import Authorization, BearerToken, SigV4
 from trellis_process.client.batch import BatchCommand, BatchResult, batch_body, results_from_json
 from trellis_process.client.calls import Calls, Pause
 from trellis_process.client.connections import Connections
+from trellis_process.client.definitions import (
+    DefinitionChange,
+    RegisteredDefinition,
+    VersionsOfDefinition,
+    changes_from_json,
+    document_from_json,
+    names_from_json,
+    registered_from_json,
+    versions_from_json,
+)
+from trellis_process.client.views import ViewsClient
 from trellis_process.domain.limits import (
     MAX_OUTPUT_BYTES,
     JsonValue,
@@ -101,6 +116,11 @@ class TrellisClient:
         """Closes its connections. It may be used again and then opens new ones."""
         self._connections.close()
 
+    @property
+    def views(self) -> ViewsClient:
+        """Open tasks, lists, histories and statistics, of a stack that keeps read models."""
+        return ViewsClient(self._calls)
+
     def start_process(
         self,
         *,
@@ -142,6 +162,38 @@ class TrellisClient:
             read=process_from_json,
         )
 
+    def start(
+        self,
+        definition: str,
+        *,
+        tenant_id: str,
+        input: dict[str, JsonValue] | None = None,  # as definitions call it
+        key: str | None = None,
+        version: int | None = None,
+        aggregate_type: str | None = None,
+        aggregate_id: str | None = None,
+        metadata: dict[str, JsonValue] | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Starts a process of a definition, in its newest version unless one is named.
+
+        ``key`` (as an ``aggregate_id``) names the process among the tenant's of this definition:
+        the same key returns the process that it started before, as it is now, whatever the input;
+        its ``was_there`` tells. Without one the client makes a random one, so that its own tries
+        start one process.
+        """
+        path = f"{requests.tenants_definition_path(tenant_id, definition)}/processes"
+        body = requests.start_by_name_body(
+            input=input,
+            key=str(uuid.uuid4()) if key is None else key,
+            version=version,
+            aggregate_type=aggregate_type,
+            aggregate_id=aggregate_id,
+            metadata=metadata,
+            reason=reason,
+        )
+        return self._calls.post(path, body, {}, read=process_from_json, read_known=_known_process)
+
     def start_step(
         self,
         process: Process | ProcessKey,
@@ -161,12 +213,18 @@ class TrellisClient:
         step_name: str,
         output: JsonValue = None,
         *,
+        outcome: str | None = None,
         attempt: int | None = None,
         expected_version: int | None = None,
         reason: str | None = None,
     ) -> Process:
-        """Ends a step with success and what it resulted in: JSON of at most 32 KB."""
-        body = requests.report_body(attempt=attempt, reason=reason, output=output)
+        """Ends a step with success and what it resulted in: JSON of at most 32 KB.
+
+        ``outcome`` is what a person chose in a human task.
+        """
+        body = requests.report_body(
+            attempt=attempt, reason=reason, output=output, outcome=requests.outcome(outcome)
+        )
         return self._report(process, step_name, "complete", body, expected_version)
 
     def fail_step(
@@ -176,6 +234,8 @@ class TrellisClient:
         error: str,
         *,
         retry_after_ms: int | None = None,
+        code: str | None = None,
+        fatal: bool = False,
         attempt: int | None = None,
         expected_version: int | None = None,
         reason: str | None = None,
@@ -186,6 +246,9 @@ class TrellisClient:
         retries are permitted; with none left, and without it, the step has failed for good. What
         is to be tried again has to be named by its ``attempt``.
 
+        Where a definition orders the steps it says what is tried again, by the error's ``code`` (at
+        most 128 characters), and when; ``fatal`` says that trying again is of no use.
+
         An ``error`` of more than 4,096 characters is cut, and what no error may hold is written
         out, so that a service that fails can always say so.
         """
@@ -194,6 +257,8 @@ class TrellisClient:
             reason=reason,
             error=requests.readable_error(error),
             retry_after_ms=check_retry_after_ms(retry_after_ms, attempt),
+            code=requests.code(code),
+            fatal=fatal or None,
         )
         return self._report(process, step_name, "fail", body, expected_version)
 
@@ -255,16 +320,141 @@ class TrellisClient:
         body = requests.report_body(attempt=attempt, reason=reason)
         return self._report(process, step_name, "heartbeat", body, expected_version)
 
-    def cancel_process(
+    def retry_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Opens a failed process again at its failed step; begins one now that waits for a retry.
+
+        Raises Compensated where what had been completed before has been undone.
+        """
+        body = requests.report_body(reason=reason)
+        return self._report(process, step_name, "retry", body, expected_version)
+
+    def skip_step(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        output: JsonValue = None,
+        *,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Goes on as if a step were completed; a failed process is open again with it."""
+        body = requests.report_body(reason=reason, output=output)
+        return self._report(process, step_name, "skip", body, expected_version)
+
+    def rerun_from(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """An open or failed process goes on from a step that has ended, as if no further."""
+        body = requests.report_body(reason=reason)
+        return self._report(process, step_name, "rerun", body, expected_version)
+
+    def claim_task(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        by: str,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """A human task becomes somebody's. Raises TaskTaken where it is somebody else's."""
+        body = requests.report_body(reason=reason, by=requests.person("by", by))
+        return self._report(process, step_name, "claim", body, expected_version)
+
+    def release_task(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """A human task is nobody's again."""
+        body = requests.report_body(reason=reason)
+        return self._report(process, step_name, "release", body, expected_version)
+
+    def reassign_task(
+        self,
+        process: Process | ProcessKey,
+        step_name: str,
+        *,
+        to: str,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """A human task becomes somebody's, whoever's it was."""
+        body = requests.report_body(reason=reason, to=requests.person("to", to))
+        return self._report(process, step_name, "reassign", body, expected_version)
+
+    def signal(
+        self,
+        process: Process | ProcessKey,
+        signal: str,
+        payload: JsonValue = None,
+        *,
+        signal_id: str | None = None,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Gives a process a signal, which is kept until a step waits for it.
+
+        With ``signal_id`` a repeat is harmless; the client's own tries need one. Raises
+        TooManySignals.
+        """
+        said = str(uuid.uuid4()) if signal_id is None else signal_id
+        body = requests.signal_body(signal, payload, said, reason)
+        path = f"{requests.process_path(process)}/signal"
+        return self._command(process, path, body, expected_version)
+
+    def suspend_process(
         self,
         process: Process | ProcessKey,
         *,
         expected_version: int | None = None,
         reason: str | None = None,
     ) -> Process:
-        """Calls a process off; what is open in it is given up."""
-        path = f"{requests.process_path(process)}/cancel"
+        """Freezes a process: reports are kept, and nothing moves or times out until it resumes."""
+        path = f"{requests.process_path(process)}/suspend"
         return self._command(process, path, requests.report_body(reason=reason), expected_version)
+
+    def resume_process(
+        self,
+        process: Process | ProcessKey,
+        *,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Lets a suspended process go on, first from what was reported meanwhile."""
+        path = f"{requests.process_path(process)}/resume"
+        return self._command(process, path, requests.report_body(reason=reason), expected_version)
+
+    def cancel_process(
+        self,
+        process: Process | ProcessKey,
+        *,
+        compensate: bool = False,
+        expected_version: int | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Calls a process off; what is open in it is given up.
+
+        With ``compensate`` what had been completed is undone first, where its definition says how.
+        """
+        path = f"{requests.process_path(process)}/cancel"
+        body = requests.report_body(reason=reason, compensate=compensate or None)
+        return self._command(process, path, body, expected_version)
 
     def batch(self, tenant_id: str, commands: Iterable[BatchCommand]) -> list[BatchResult]:
         """Runs 1 to 25 commands of one tenant in their order, each for itself; a result for each.
@@ -315,6 +505,128 @@ class TrellisClient:
         path = requests.processes_path(tenant_id)
         return self._listed(path, requests.listing_query(process_type, state))
 
+    def count_open(self, tenant_id: str, process_type: str) -> VersionsOfDefinition:
+        """How many of a tenant's processes of a definition are open, by version.
+
+        What changed this moment may be counted as before.
+        """
+        path = requests.tenants_definition_path(tenant_id, process_type)
+        return self._calls.get(path, read=versions_from_json)
+
+    def register(self, document: str, *, strict: bool = False) -> RegisteredDefinition:
+        """Adds a version of a definition, written as YAML or JSON; the same again is a no-op.
+
+        With ``strict`` what is merely doubtful is refused as well. For operators, as is all about
+        definitions that follows. Raises InvalidDefinition with all that is wrong, and
+        DefinitionConflict where the version is there with other content.
+        """
+        body: dict[str, Any] = {"document": document}
+        if strict:
+            body["strict"] = True
+        path = requests.definitions_path()
+        return self._calls.post(path, body, {}, read=registered_from_json)
+
+    def list_definitions(self) -> Iterator[str]:
+        """The names of all definitions, from A to Z by the codes of their characters."""
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"cursor": cursor} if cursor else None
+            page = self._calls.get(requests.definitions_path(), query, read=names_from_json)
+            yield from page.names
+            cursor = page.cursor
+
+    def get_definition_versions(self, definition: str) -> VersionsOfDefinition:
+        """The versions of a definition with their statuses. Raises DefinitionNotFound."""
+        return self._calls.get(requests.definition_path(definition), read=versions_from_json)
+
+    def get_definition(self, definition: str, version: int) -> dict[str, JsonValue]:
+        """A version as it was registered, as values of JSON. Raises DefinitionNotFound.
+
+        ``ProcessDefinition.from_dict`` of the library makes it an object.
+        """
+        path = requests.definition_path(definition, version)
+        return self._calls.get(path, read=document_from_json)
+
+    def diff_definition(
+        self, definition: str, *, from_version: int, to_version: int
+    ) -> list[DefinitionChange]:
+        """What one version changes in another, field by field. Raises DefinitionNotFound."""
+        query = {
+            "from": str(requests.definition_version(from_version)),
+            "to": str(requests.definition_version(to_version)),
+        }
+        path = f"{requests.definition_path(definition)}/diff"
+        return self._calls.get(path, query, read=changes_from_json)
+
+    def set_definition_status(
+        self, definition: str, version: int, status: DefinitionStatus
+    ) -> VersionsOfDefinition:
+        """Drains, archives or activates a version.
+
+        Raises DefinitionNotFound; and DefinitionInUse where processes of one that is to be archived
+        are open, or InvalidInput where the audit has not counted these yet.
+        """
+        path = f"{requests.definition_path(definition, version)}/status"
+        body = {"status": DefinitionStatus(status).value}
+        return self._calls.post(path, body, {}, read=versions_from_json)
+
+    def start_job(
+        self,
+        tenant_id: str,
+        command: JobCommand | None = None,
+        filter: JobFilter | None = None,  # as everybody calls it
+        *,
+        dry_run: bool = False,
+        of: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+    ) -> Job:
+        """Asks for a job: a command for all of the tenant's processes that the filter is about.
+
+        It is done piece by piece from then on; ``get_job`` tells how far it has come. With
+        ``dry_run`` it only says of each process what would happen; ``of`` names a completed dry
+        run, whose command is then given to what that listed and to nothing else. With a ``key`` (1
+        to 256 printable ASCII characters, the tenant's own) the same request returns the job that
+        it started before; its ``was_there`` tells. Without one the client makes a random one, so
+        that its own tries start one job.
+        """
+        return self._calls.post(
+            jobs.jobs_path(tenant_id),
+            jobs.job_body(command, filter, dry_run=dry_run, of=of, reason=reason),
+            requests.start_headers(str(uuid.uuid4()) if key is None else key),
+            read=job_from_json,
+            read_known=jobs.known_job_from_json,
+        )
+
+    def get_job(self, tenant_id: str, job_id: str) -> Job:
+        """A job, and how far it has come. Raises JobNotFound, also for another tenant's id."""
+        return self._calls.get(jobs.job_path(tenant_id, job_id), read=job_from_json)
+
+    def get_job_results(
+        self, tenant_id: str, job_id: str, *, outcome: Outcome | None = None
+    ) -> Iterator[JobResult]:
+        """What became of each process, in the order in which the job came to them.
+
+        Pages of 100 are read as the iteration gets to them. While the job runs it is those so far.
+        """
+        path, cursor = f"{jobs.job_path(tenant_id, job_id)}/results", None
+        while True:
+            query = jobs.results_query(outcome, cursor)
+            page = self._calls.get(path, query, read=jobs.results_from_json)
+            yield from page.results
+            if (cursor := page.cursor) is None:
+                return
+
+    def cancel_job(self, tenant_id: str, job_id: str) -> Job:
+        """Calls a job off; what is done stays done. Of one that has ended nothing changes."""
+        path = f"{jobs.job_path(tenant_id, job_id)}/cancel"
+        return self._calls.post(path, {}, {}, read=job_from_json)
+
+    def resume_job(self, tenant_id: str, job_id: str) -> Job:
+        """Has a job go on that was interrupted; harmless for any other."""
+        path = f"{jobs.job_path(tenant_id, job_id)}/resume"
+        return self._calls.post(path, {}, {}, read=job_from_json)
+
     def _listed(self, path: str, query: dict[str, str]) -> Iterator[Process]:
         cursor: str | None = ""
         while cursor is not None:
@@ -359,6 +671,12 @@ class TrellisClient:
             asked.become(current)
             return asked
         return current
+
+
+def _known_process(value: Any) -> Process:
+    process = process_from_json(value)
+    process.was_there = True
+    return process
 
 
 def _check_address(base_url: str, authorization: Authorization | None) -> None:

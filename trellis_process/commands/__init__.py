@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trellis_process.commands.command import COMMANDS, Command, read_command
     from trellis_process.commands.message import Message, read_message
-    from trellis_process.commands.running import is_overtaken, run
+    from trellis_process.commands.running import MakeEngine, is_overtaken, run
 
 __all__ = [
     "COMMANDS",
     "Command",
+    "MakeEngine",
     "Message",
     "is_overtaken",
     "read_command",
@@ -27,6 +28,7 @@ __all__ = [
 _HOMES = {
     "COMMANDS": "command",
     "Command": "command",
+    "MakeEngine": "running",
     "Message": "message",
     "is_overtaken": "running",
     "read_command": "command",

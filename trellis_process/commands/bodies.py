@@ -16,8 +16,10 @@ from pydantic_core import PydanticCustomError
 
 from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.domain.limits import (
+    MAX_ACTOR_CHARACTERS,
     MAX_AGGREGATE_ID_CHARACTERS,
     MAX_ATTEMPT,
+    MAX_CODE_CHARACTERS,
     MAX_ERROR_CHARACTERS,
     MAX_METADATA_BYTES,
     MAX_NAME_CHARACTERS,
@@ -39,6 +41,8 @@ from trellis_process.domain.limits import (
 )
 from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import InvalidInput
+
+MAX_DEFINITION_VERSION = 2**31 - 1  # the registry's, which is loaded where a definition is met
 
 
 def checked(check: Callable[[str, object], Any]) -> BeforeValidator:
@@ -85,8 +89,24 @@ Attempt: TypeAlias = Annotated[int, Field(ge=1, le=MAX_ATTEMPT), _whole_number(1
 IdempotencyKey: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), checked(_check_key)
 ]
+CodeText: TypeAlias = Annotated[
+    str, Field(max_length=MAX_CODE_CHARACTERS), _text(MAX_CODE_CHARACTERS)
+]
+OutcomeText: TypeAlias = Annotated[
+    str, Field(max_length=MAX_NAME_CHARACTERS), _text(MAX_NAME_CHARACTERS)
+]
 ReasonText: TypeAlias = Annotated[
     str, Field(max_length=MAX_REASON_CHARACTERS), _text(MAX_REASON_CHARACTERS)
+]
+
+
+ActorText: TypeAlias = Annotated[
+    str, Field(max_length=MAX_ACTOR_CHARACTERS), _text(MAX_ACTOR_CHARACTERS)
+]
+DefinitionVersion: TypeAlias = Annotated[
+    int,
+    Field(ge=1, le=MAX_DEFINITION_VERSION),
+    _whole_number(1, MAX_DEFINITION_VERSION),
 ]
 
 
@@ -171,8 +191,64 @@ class StartProcess(CommandBody):
     )
 
 
+class Start(CommandBody):
+    """A process of a definition to start."""
+
+    input: dict[str, JsonValue] | None = Field(
+        None,
+        description="What it is started with, as its definition declares: a JSON object of at most "
+        f"{MAX_OUTPUT_BYTES} bytes.",
+    )
+    key: AggregateId | None = Field(
+        None,
+        description="Names the process among the tenant's of this definition: the same key again "
+        f"starts nothing, whatever the input. 1 to {MAX_AGGREGATE_ID_CHARACTERS} printable "
+        "characters, without space at either end.",
+    )
+    version: DefinitionVersion | None = Field(
+        None,
+        description="The version of the definition. Left out, the highest one that is active.",
+    )
+    aggregate_type: Name | None = Field(
+        None, description="What kind of thing it is about. Left out, it is about itself."
+    )
+    aggregate_id: AggregateId | None = Field(
+        None, description="Your own id of the thing that it is about. Left out, `key` if given."
+    )
+    metadata: Annotated[dict[str, JsonValue], checked(check_metadata)] | None = Field(
+        None,
+        description="What you want to keep with the process: a JSON object of at most "
+        f"{MAX_METADATA_BYTES} bytes.",
+    )
+
+
+class SuspendProcess(CommandBody):
+    """A process to freeze."""
+
+
+class ResumeProcess(CommandBody):
+    """A suspended process that is to go on."""
+
+
+class Signal(CommandBody):
+    """Something that a process is told, and that a step of it may wait for."""
+
+    signal: Name = Field(description="What the definition calls it.")
+    payload: Annotated[JsonValue, checked(partial(check_json, at_most=MAX_OUTPUT_BYTES))] = Field(
+        None, description=f"What it says: any JSON of at most {MAX_OUTPUT_BYTES} bytes, also none."
+    )
+    signal_id: Name | None = Field(
+        None, description="Your own id of it, with which a repeat is harmless."
+    )
+
+
 class CancelProcess(CommandBody):
     """A process to call off."""
+
+    compensate: bool = Field(
+        False,
+        description="Whether what had been completed is undone first, where a definition says how.",
+    )
 
 
 class StartStep(StepReport):
@@ -186,6 +262,9 @@ class CompleteStep(StepReport):
         None,
         description=f"What the step resulted in: any JSON of at most {MAX_OUTPUT_BYTES} bytes. "
         "Store more elsewhere and pass a reference.",
+    )
+    outcome: OutcomeText | None = Field(
+        None, description="What a person chose, where the step is a human task of a definition."
     )
 
 
@@ -201,7 +280,15 @@ class FailStep(StepReport):
         None,
         description="In how many milliseconds, at most a year, the step is to be tried again, as "
         "long as retries are permitted; `attempt` is needed then. Left out, it has failed for "
-        "good.",
+        "good, unless a definition says what is tried again and when.",
+    )
+    code: CodeText | None = Field(
+        None,
+        description="What kind of error it is, for a definition's rules about what is tried "
+        f"again: text of at most {MAX_CODE_CHARACTERS} characters.",
+    )
+    fatal: bool = Field(
+        False, description="Whether trying again is of no use: it has failed for good."
     )
 
 
@@ -241,3 +328,40 @@ class ResumeStep(CommandBody):
 
 class Heartbeat(StepReport):
     """An attempt that is alive: its time limit counts anew from now."""
+
+
+class RetryStep(CommandBody):
+    """A failed step to try again, or one that waits for its retry to begin now."""
+
+
+class SkipStep(CommandBody):
+    """A step to go on from as if it were completed."""
+
+    output: Annotated[JsonValue, checked(partial(check_json, at_most=MAX_OUTPUT_BYTES))] = Field(
+        None,
+        description=f"What stands in for its result: any JSON of at most {MAX_OUTPUT_BYTES} bytes.",
+    )
+
+
+class RerunFrom(CommandBody):
+    """A step that has ended, to go on from as if the process were no further."""
+
+
+class ClaimTask(CommandBody):
+    """A human task to take."""
+
+    by: ActorText = Field(
+        description=f"Whose it becomes: text of at most {MAX_ACTOR_CHARACTERS} characters."
+    )
+
+
+class ReleaseTask(CommandBody):
+    """A human task to give back, so that it is nobody's."""
+
+
+class ReassignTask(CommandBody):
+    """A human task to give to somebody, whoever's it was."""
+
+    to: ActorText = Field(
+        description=f"Whose it becomes: text of at most {MAX_ACTOR_CHARACTERS} characters."
+    )

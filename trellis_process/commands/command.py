@@ -11,14 +11,24 @@ from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.commands.bodies import (
     Body,
     CancelProcess,
+    ClaimTask,
     CompleteStep,
     FailStep,
     Heartbeat,
     IdempotencyKey,
     Name,
+    ReassignTask,
+    ReleaseTask,
+    RerunFrom,
+    ResumeProcess,
     ResumeStep,
+    RetryStep,
+    Signal,
+    SkipStep,
+    Start,
     StartProcess,
     StartStep,
+    SuspendProcess,
     SuspendStep,
     checked,
 )
@@ -81,10 +91,35 @@ class StartProcessCommand(StartProcess, _ToTenant):
     )
 
 
+class StartCommand(Start, _ToTenant):
+    """Start a process of a definition."""
+
+    command: Literal["Start"]
+    definition: Name = Field(description="The definition's name.")
+
+
 class CancelProcessCommand(CancelProcess, _ToProcess):
     """Cancel a process."""
 
     command: Literal["CancelProcess"]
+
+
+class SuspendProcessCommand(SuspendProcess, _ToProcess):
+    """Freeze a process."""
+
+    command: Literal["SuspendProcess"]
+
+
+class ResumeProcessCommand(ResumeProcess, _ToProcess):
+    """Let a suspended process go on."""
+
+    command: Literal["ResumeProcess"]
+
+
+class SignalCommand(Signal, _ToProcess):
+    """Give a process a signal."""
+
+    command: Literal["Signal"]
 
 
 class StartStepCommand(StartStep, _ToStep):
@@ -123,15 +158,61 @@ class HeartbeatCommand(Heartbeat, _ToStep):
     command: Literal["Heartbeat"]
 
 
+class RetryStepCommand(RetryStep, _ToStep):
+    """Try a failed step again."""
+
+    command: Literal["RetryStep"]
+
+
+class SkipStepCommand(SkipStep, _ToStep):
+    """Go on as if a step were completed."""
+
+    command: Literal["SkipStep"]
+
+
+class RerunFromCommand(RerunFrom, _ToStep):
+    """Go on from a step that has ended."""
+
+    command: Literal["RerunFrom"]
+
+
+class ClaimTaskCommand(ClaimTask, _ToStep):
+    """Take a human task."""
+
+    command: Literal["ClaimTask"]
+
+
+class ReleaseTaskCommand(ReleaseTask, _ToStep):
+    """Give a human task back."""
+
+    command: Literal["ReleaseTask"]
+
+
+class ReassignTaskCommand(ReassignTask, _ToStep):
+    """Give a human task to somebody."""
+
+    command: Literal["ReassignTask"]
+
+
 Command: TypeAlias = (
     StartProcessCommand
+    | StartCommand
     | CancelProcessCommand
+    | SuspendProcessCommand
+    | ResumeProcessCommand
+    | SignalCommand
     | StartStepCommand
     | CompleteStepCommand
     | FailStepCommand
     | SuspendStepCommand
     | ResumeStepCommand
     | HeartbeatCommand
+    | RetryStepCommand
+    | SkipStepCommand
+    | RerunFromCommand
+    | ClaimTaskCommand
+    | ReleaseTaskCommand
+    | ReassignTaskCommand
 )
 
 #: Each command by its name, which its model states once.

@@ -19,6 +19,8 @@ class Starting(StrEnum):
     BY_CALL = "by-call"
     #: All with their process: ``auto_start_steps``.
     WITH_PROCESS = "with-process"
+    #: One after the other, as a definition orders them: completing one begins the next.
+    BY_DEFINITION = "by-definition"
     #: Not at all: the services report only that they are done, and nothing has a deadline.
     NEVER = "never"
 

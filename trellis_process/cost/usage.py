@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from trellis_process.application.engine_service import EngineService
 from trellis_process.application.process_service import ProcessService
+from trellis_process.application.repositories import ProcessRepository, StepTrackerRepository
 from trellis_process.application.timeout_checker import TimeoutCheckerService
 from trellis_process.cost.journey import Journey, Starting
 from trellis_process.cost.units import read_units, stored_bytes, write_units
+from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.definition.retry import Retry
+from trellis_process.domain.definition.steps import ServiceStep
 from trellis_process.domain.process import Process
 from trellis_process.domain.step import ProcessStep
 from trellis_process.dynamodb.item import to_item
 from trellis_process.dynamodb.schema import Item
 from trellis_process.memory import InMemoryProcessRepository, InMemoryStepTrackerRepository
+from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
 
 PROCESS_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"  # another may make an item a byte smaller
 BEGINNING = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -93,16 +100,22 @@ class _Run:
     def __post_init__(self) -> None:
         self._now = BEGINNING
         trackers = InMemoryStepTrackerRepository()
-        self._service = ProcessService(
-            InMemoryProcessRepository(self._saved),
-            trackers,
-            clock=lambda: self._now,
-            new_id=lambda: PROCESS_ID,
-        )
-        self._checker = TimeoutCheckerService(trackers, clock=lambda: self._now)
-        self._process = self._start()
-        for name in self._process.steps:
-            self._do(name)
+        processes = InMemoryProcessRepository(self._saved)
+        if self.journey.starting is Starting.BY_DEFINITION:
+            engine = self._engine(processes, trackers)
+            self._service: ProcessService = engine
+            self._checker = TimeoutCheckerService(
+                trackers, clock=lambda: self._now, definitions=engine.definitions
+            )
+            self._process = self._start_by_definition(engine)
+        else:
+            self._service = ProcessService(
+                processes, trackers, clock=lambda: self._now, new_id=lambda: PROCESS_ID
+            )
+            self._checker = TimeoutCheckerService(trackers, clock=lambda: self._now)
+            self._process = self._start()
+        for n in range(self.journey.steps):
+            self._do(self._name(n))
         assert self._process.is_completed()
 
     def _start(self) -> Process:
@@ -118,7 +131,7 @@ class _Run:
             aggregate_id="ref-123",
             steps=[
                 ProcessStep(
-                    name=f"step-{n:03}",
+                    name=self._name(n),
                     timeout_ms=int(room_ms) or None,
                     retries_permitted=3,
                 )
@@ -128,6 +141,53 @@ class _Run:
             auto_start_steps=begins_with_it,
             actor=journey.actor,
         )
+
+    def _engine(
+        self, processes: ProcessRepository, trackers: StepTrackerRepository
+    ) -> EngineService:
+        from trellis_process.definitions.catalog import DefinitionCatalog  # brings pydantic
+
+        engine = EngineService(
+            processes,
+            trackers,
+            definitions=DefinitionCatalog(InMemoryDefinitionRepository()),
+            clock=lambda: self._now,
+            new_id=lambda: PROCESS_ID,
+        )
+        engine.register(self._definition())
+        return engine
+
+    def _definition(self) -> ProcessDefinition:
+        timeout = math.ceil(self.journey.timeout_seconds)
+        return ProcessDefinition(
+            "CaseCreation",
+            version=1,
+            steps=tuple(
+                ServiceStep(
+                    self._name(n),
+                    service="Cases.create",
+                    timeout=f"{timeout}s" if timeout else None,
+                    retry=Retry(max_attempts=4),
+                )
+                for n in range(self.journey.steps)
+            ),
+        )
+
+    def _start_by_definition(self, engine: EngineService) -> Process:
+        self.commands += 1
+        return engine.start(
+            "CaseCreation",
+            tenant_id="tenant-1",
+            aggregate_type="Referral",
+            aggregate_id="ref-123",
+            metadata=_json_of(self.journey.metadata_bytes),
+            actor=self.journey.actor,
+        )
+
+    def _name(self, n: int) -> str:
+        # A definition takes no dash; both are as long.
+        by_definition = self.journey.starting is Starting.BY_DEFINITION
+        return f"step_{n:03}" if by_definition else f"step-{n:03}"
 
     def _do(self, step: str) -> None:
         journey, actor = self.journey, self.journey.actor

@@ -16,7 +16,6 @@ from trellis_process.application.definitions import (
     NamePage,
 )
 from trellis_process.definitions.finding import Path, path_text
-from trellis_process.definitions.shape import definition_of
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.limits import check_name, check_whole_number
 from trellis_process.errors import (
@@ -62,6 +61,7 @@ class DefinitionRegistry:
         The definition is taken to be checked. Raises DefinitionConflict where the version is there
         with other content, TooLarge, and InvalidInput for a name or version that is none.
         """
+        from trellis_process.definitions.shape import definition_of  # brings pydantic
         from trellis_process.definitions.writing import to_dict  # brings YAML
 
         name = check_name("process", definition.process)
@@ -85,6 +85,8 @@ class DefinitionRegistry:
         )
         if content is None:
             raise self._not_found(name, version)
+        from trellis_process.definitions.shape import definition_of
+
         definition = definition_of(json.loads(content))
         with self._lock:
             self._definitions[key] = definition

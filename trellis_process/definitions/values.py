@@ -48,7 +48,7 @@ MAX_COEFFICIENT = 1_000
 MAX_TITLE_CHARACTERS = 256
 MAX_DESCRIPTION_CHARACTERS = 4_096
 
-IDENTIFIER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,47}$"
+IDENTIFIER_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,35}$"
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
 #: What CEL keeps for itself, so that ``steps.loop`` could not be read.
 RESERVED = frozenset(
@@ -189,7 +189,7 @@ def check_identifier(
         message = f"{noun} cannot be called {name!r}, because {reason}"
         report.error(path, "reserved_name", message, of_key=key)
     elif not _IDENTIFIER.fullmatch(name):
-        allowed = "allowed are up to 48 letters, digits and _, not beginning with a digit"
+        allowed = "allowed are up to 36 letters, digits and _, beginning with a letter"
         report.error(path, "bad_name", f"got {shown(name)}; {allowed}", of_key=key)
 
 

@@ -33,6 +33,7 @@ _DEFINITION = (
     "sla",
     "search_attributes",
     "outputs",
+    "satisfies",
 )
 _FIRST = ("name", "kind", "title", "description")
 _LAST = ("branches", "steps")  # they are long, and what is said of them would be lost behind

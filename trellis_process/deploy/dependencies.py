@@ -13,6 +13,19 @@ from trellis_process.deploy.errors import DeployError
 # The services that functions speak to, and the one that botocore itself may.
 _SERVICES = {"dynamodb", "events", "s3", "sqs", "sts"}
 
+# The command line that comes with the library for expressions, which takes only its own module.
+_OF_A_COMMAND_LINE = (
+    "annotated_doc",
+    "markdown_it",
+    "mdurl",
+    "prompt_toolkit",
+    "pygments",
+    "rich",
+    "shellingham",
+    "typer",
+    "wcwidth",
+)
+
 # What no function loads: entry points and metadata (nothing asks importlib.metadata at run time),
 # stubs, and tests.
 _NEVER_LOADED = ("bin", "*.dist-info", "**/tests", "**/__pycache__", "**/*.pyi", "**/py.typed")
@@ -58,7 +71,7 @@ def install(lock: Path, directory: Path, target: Target) -> None:
 
 def prune(directory: Path) -> None:
     """Remove what a function never loads, which is most of botocore: one folder per service."""
-    for pattern in _NEVER_LOADED:
+    for pattern in (*_NEVER_LOADED, *_OF_A_COMMAND_LINE):
         for path in list(directory.glob(pattern)):
             _remove(path)
     for path in (directory / "botocore" / "data").glob("*/"):

@@ -165,6 +165,7 @@ class Change:
         process = self.process
         if process.state is ProcessState.SUSPENDED:
             process.unrouted = (*process.unrouted, name)
+            process.course.step_kept(self, process.step(name))
         else:
             process.course.step_ended(self, process.step(name))
 

@@ -51,6 +51,9 @@ class Course(Protocol):
     def step_ended(self, change: Change, step: ProcessStep) -> None:
         """A step is completed, skipped, or has failed for good."""
 
+    def step_kept(self, change: Change, step: ProcessStep) -> None:
+        """A step has ended while the process is suspended; what follows, does on its resumption."""
+
     def leave(self, change: Change, step: ProcessStep) -> None:
         """An open step is to be passed over."""
 
@@ -103,6 +106,9 @@ class Unordered:
             change.finish(ProcessState.FAILED, STEP_FAILED)
         elif all(each.state.is_done for each in change.process.steps.values()):
             change.finish(ProcessState.COMPLETED)
+
+    def step_kept(self, change: Change, step: ProcessStep) -> None:
+        """As Course.step_kept."""
 
     def leave(self, change: Change, step: ProcessStep) -> None:
         """As Course.leave: nothing stands inside of it."""

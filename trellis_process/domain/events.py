@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from trellis_process.domain.limits import JsonValue
+if TYPE_CHECKING:
+    from trellis_process.domain.engine.events import (
+        ChildCancellationRequested,
+        ChildRequested,
+        EffectsRequested,
+        MessageSent,
+        ProcessReopened,
+        SignalReceived,
+        SlaBreached,
+    )
+
+__all__ = [
+    "ChildCancellationRequested",
+    "ChildRequested",
+    "EffectsRequested",
+    "MessageSent",
+    "ProcessReopened",
+    "SignalReceived",
+    "SlaBreached",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,52 +134,6 @@ class TaskEscalated(StepEvent):
     """A task has been open for so long that somebody else should know; it stays open."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MessageSent(StepEvent):
-    """A message for a channel, with which its step is completed."""
-
-    channel: str
-    message: str
-    payload: JsonValue
-
-
-@dataclass(frozen=True, kw_only=True)
-class EffectsRequested(StepEvent):
-    """Entities are to be created, updated or deleted, with which the step is completed.
-
-    Each effect has an ``action``, an ``entity``, an ``id`` (but for one to create) and ``set``.
-    """
-
-    effects: list[dict[str, JsonValue]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChildRequested(StepEvent):
-    """A process is to be started as a child: of a definition, or a part of this one's items."""
-
-    child_id: str
-    #: The definition of a child of another kind; None for a part of a foreach.
-    child_definition: str | None = None
-    #: Its version; None for the newest.
-    child_definition_version: int | None = None
-    #: Which part of the items, from 0.
-    part: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChildCancellationRequested(StepEvent):
-    """A child is to be cancelled, because its parent does not need it any more."""
-
-    child_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignalReceived(ProcessEvent):
-    """A signal came; a step that waits for it takes it, or it is kept for one that will."""
-
-    signal: str
-
-
 class CompensationStarted(StepEvent):
     """An attempt to undo a completed step began; ``step_name`` is ``undo:`` and its name."""
 
@@ -183,24 +158,6 @@ class ProcessResumed(ProcessEvent):
     """A frozen process goes on."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProcessReopened(ProcessEvent):
-    """Somebody lets a process go on at a step, after it failed or from an earlier one again."""
-
-    step_name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlaBreached(ProcessEvent):
-    """A process, or a step of it, takes longer than agreed; told once for each tier."""
-
-    tier: str
-    expected_ms: int
-    actual_ms: int
-    #: None where it is about the process.
-    step_name: str | None = None
-
-
 class ProcessCompleted(ProcessEvent):
     """Everything in a process is done."""
 
@@ -213,7 +170,7 @@ class ProcessCancelled(ProcessEvent):
     """Somebody called a process off."""
 
 
-EVENT_TYPES: dict[str, type[ProcessEvent]] = {
+_PLAIN: dict[str, type[ProcessEvent]] = {
     event_type.__name__: event_type
     for event_type in (
         ProcessStarted,
@@ -231,25 +188,54 @@ EVENT_TYPES: dict[str, type[ProcessEvent]] = {
         TaskClaimed,
         TaskReleased,
         TaskEscalated,
-        MessageSent,
-        EffectsRequested,
-        ChildRequested,
-        ChildCancellationRequested,
-        SignalReceived,
         CompensationStarted,
         CompensationCompleted,
         CompensationFailed,
         ProcessCompensating,
         ProcessSuspended,
         ProcessResumed,
-        ProcessReopened,
-        SlaBreached,
         ProcessCompleted,
         ProcessFailed,
         ProcessCancelled,
     )
 }
+_OF_DEFINITIONS = (
+    "MessageSent",
+    "EffectsRequested",
+    "ChildRequested",
+    "ChildCancellationRequested",
+    "SignalReceived",
+    "ProcessReopened",
+    "SlaBreached",
+)
+
+
+class _EventTypes(Mapping[str, type[ProcessEvent]]):
+    """The types by their names; those of ``engine.events`` are loaded when one is asked for."""
+
+    def __getitem__(self, name: str) -> type[ProcessEvent]:
+        if name in _OF_DEFINITIONS:
+            found: type[ProcessEvent] = __getattr__(name)
+            return found
+        return _PLAIN[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_PLAIN, *_OF_DEFINITIONS))
+
+    def __len__(self) -> int:
+        return len(_PLAIN) + len(_OF_DEFINITIONS)
+
+
+EVENT_TYPES: Mapping[str, type[ProcessEvent]] = _EventTypes()
 """Every event there is, by its name on the bus."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_DEFINITIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from trellis_process.domain.engine import events
+
+    return getattr(events, name)
 
 
 def event_id(process_id: str, version: int, n: int) -> str:

@@ -36,6 +36,8 @@ class Parent:
     attempt: int
     #: Which part of the items, from 0; None for a process of its own kind.
     part: int | None = None
+    #: How many parents there are above it, this one counted.
+    depth: int = 1
 
 
 @dataclass(kw_only=True)

@@ -200,7 +200,8 @@ class ProcessStep:
             started_at=now,
             due_at=self.deadline_from(now),
             ended_at=None,
-            error=self.error if self.waits_for_retry else None,
+            # Why the attempt before failed, or the visit before: a pending step had none.
+            error=self.error if self.waits_for_retry or self.state is StepState.PENDING else None,
             reported_by=by,
             **self._resumption_taken(),
         )

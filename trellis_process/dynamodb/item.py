@@ -163,12 +163,15 @@ def _places(process: Process) -> list[int]:
 
 
 def _parent_row(parent: Parent) -> list[Any]:
-    return without_tail([parent.process_id, parent.step_name, parent.attempt, parent.part], [None])
+    row = [parent.process_id, parent.step_name, parent.attempt, parent.part, parent.depth]
+    return without_tail(row, [None, 1])
 
 
 def _parent(row: list[Any]) -> Parent:
-    process_id, step_name, attempt, part = with_tail(row, 4, [None])
-    return Parent(process_id=process_id, step_name=step_name, attempt=attempt, part=part)
+    process_id, step_name, attempt, part, depth = with_tail(row, 5, [None, 1])
+    return Parent(
+        process_id=process_id, step_name=step_name, attempt=attempt, part=part, depth=depth
+    )
 
 
 def _timer_row(timer: Timer, process: Process) -> list[Any]:

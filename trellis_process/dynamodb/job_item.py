@@ -11,14 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from trellis_process.application.jobs import (
-    Job,
-    JobPage,
-    JobResult,
-    Outcome,
-    job_as_json,
-    job_from_json,
-)
+from trellis_process.application.job_states import Outcome
+from trellis_process.application.jobs import Job, JobPage, JobResult, job_as_json, job_from_json
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.time import to_ms
 from trellis_process.dynamodb import schema

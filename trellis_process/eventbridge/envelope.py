@@ -92,13 +92,14 @@ def _details(process: Process, event: ProcessEvent) -> dict[str, Any]:
             "steps": [_asked_for(step) for step in process.steps.values()],
         }
     if isinstance(event, ProcessCompleted):
-        return {"output": process.output}
+        return {"output": process.output, "breaches": process.breaches or None}
     if isinstance(event, ProcessFailed):
         step = _failed_step(process)
         about = {} if step is None else {"failed_step": step.name, "error": step.error}
-        return about | {"compensation": process.compensation}
+        ended = {"compensation": process.compensation, "breaches": process.breaches or None}
+        return about | ended
     if isinstance(event, ProcessCancelled):
-        return {"compensation": process.compensation}
+        return {"compensation": process.compensation, "breaches": process.breaches or None}
     return {}
 
 
@@ -111,7 +112,8 @@ def _step_details(process: Process, step: ProcessStep, event: StepEvent) -> dict
     if isinstance(event, StepSuspended):
         return {"due_at": to_text(step.due_at) if step.is_suspended else None}
     if isinstance(event, StepCompleted):
-        return {"output": step.output, "outcome": step.outcome}
+        began = to_text(step.started_at)
+        return {"output": step.output, "outcome": step.outcome, "started_at": began}
     if isinstance(event, StepSkipped):
         return {"output": step.output}
     if isinstance(event, StepFailed):
@@ -131,7 +133,8 @@ def _step_details(process: Process, step: ProcessStep, event: StepEvent) -> dict
     if isinstance(event, CompensationStarted):
         return {"undoes": step.undoes, **_work(process, step)}
     if isinstance(event, CompensationCompleted):
-        return {"undoes": step.undoes, "output": step.output}
+        began = to_text(step.started_at)
+        return {"undoes": step.undoes, "output": step.output, "started_at": began}
     if isinstance(event, CompensationFailed):
         return {"undoes": step.undoes, "error": step.error}
     return {}

@@ -38,6 +38,13 @@ def started_answer(process: Process) -> Response[str]:
     )
 
 
+def started_by_key_answer(process: Process) -> Response[str]:
+    """A process that was started, 201; or the one that its key had started before, 200."""
+    status = 200 if process.was_there else 201
+    headers = {"ETag": entity_tag(process.version), "Location": address_of(process)}
+    return _answer(status, process, headers)
+
+
 def found_answer(process: Process) -> Response[str]:
     """A process at an address where another may be found tomorrow.
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trellis_process.application.process_service import ProcessService
 from trellis_process.domain.limits import NAME_PATTERN
 from trellis_process.http.answers import problem_answer
 from trellis_process.http.gateway import ApiRequest
+from trellis_process.http.paths import DEFINITIONS
 from trellis_process.http.problems import code_of
-from trellis_process.http.refusals import TenantNotAllowed
+from trellis_process.http.refusals import OperatorsOnly, TenantNotAllowed
 from trellis_process.http.router import Router
 from trellis_process.http.routes import add_routes
+
+if TYPE_CHECKING:
+    from trellis_process.commands import MakeEngine
+    from trellis_process.http.job_routes import MakeJobs
+    from trellis_process.http.view_routes import MakeViews
 
 _NAME = re.compile(NAME_PATTERN)
 
 TENANT_CLAIM = "tenant_id"
+OPERATOR_SCOPE = "trellis/operator"
 NO_OPERATION = "none"  # the path or the method is not one of ours
 
 
@@ -43,7 +50,7 @@ class Answer:
     response: dict[str, Any]
     #: Why it was refused or failed; None where all went well.
     error: Exception | None = None
-    #: What it was about, with the id of a process that was started.
+    #: What it was about, with the id of a process or a job that was started.
     about: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -61,14 +68,24 @@ class Answer:
 class Api:
     """The HTTP API over one ProcessService. Takes one request at a time.
 
-    A caller with a JWT reaches the tenant that its claim ``tenant_claim`` names, and no other; a
-    caller authorised by IAM reaches what its policies say.
+    A caller with a JWT reaches the tenant that its claim ``tenant_claim`` names, and no other; the
+    definitions, which are the whole stack's, with ``operator_scope`` among its scopes. A caller
+    authorised by IAM reaches what its policies say.
     """
 
-    def __init__(self, service: ProcessService, tenant_claim: str) -> None:
+    def __init__(
+        self,
+        service: ProcessService,
+        engine: MakeEngine | None,
+        jobs: MakeJobs | None,
+        views: MakeViews | None,
+        tenant_claim: str,
+        operator_scope: str,
+    ) -> None:
         self._tenant_claim = tenant_claim
+        self._operator_scope = operator_scope
         self._router = Router()
-        add_routes(self._router, service)
+        add_routes(self._router, service, engine, jobs, views)
 
     def read(self, event: object) -> Asked:
         """What an event of an HTTP API (payload format 2.0) asks for, whatever stands in it."""
@@ -87,10 +104,13 @@ class Api:
         """
         if self._is_of_another_tenant(asked):
             return failed(TenantNotAllowed(self._tenant_claim))
+        if self._is_for_operators(asked):
+            return failed(OperatorsOnly(self._operator_scope))
         response, error = self._router.answer(asked.request, has_time)
-        # Only the start of a process answers with where it lives, and the address ends in its id.
-        _, _, started = response["headers"].get("Location", "").rpartition("/")
-        about = {**asked.about, "process_id": started} if started else asked.about
+        # Only what is started is answered with where it lives, and the address ends in its id.
+        where, _, started = response["headers"].get("Location", "").rpartition("/")
+        kind = "job_id" if where.endswith("/jobs") else "process_id"
+        about = {**asked.about, kind: started} if started else asked.about
         return Answer(response, error, about)
 
     def _is_of_another_tenant(self, asked: Asked) -> bool:
@@ -99,10 +119,35 @@ class Api:
             return False
         return claims.get(self._tenant_claim) != tenant_id
 
+    def _is_for_operators(self, asked: Asked) -> bool:
+        claims, path = asked.request.claims, asked.request.path
+        if claims is None or not (path + "/").startswith(DEFINITIONS + "/"):
+            return False
+        return self._operator_scope not in _scopes(claims)
 
-def build_api(service: ProcessService, *, tenant_claim: str = TENANT_CLAIM) -> Api:
-    """The HTTP API over a service: ``api.answer(api.read(event)).response``."""
-    return Api(service, tenant_claim)
+
+def _scopes(claims: Mapping[str, Any]) -> list[str]:
+    """What a token allows, as its issuer says: one text, or a list."""
+    said = claims.get("scope", claims.get("scp", ""))
+    return said.split() if isinstance(said, str) else list(said) if isinstance(said, list) else []
+
+
+def build_api(
+    service: ProcessService,
+    engine: MakeEngine | None = None,
+    *,
+    jobs: MakeJobs | None = None,
+    views: MakeViews | None = None,
+    tenant_claim: str = TENANT_CLAIM,
+    operator_scope: str = OPERATOR_SCOPE,
+) -> Api:
+    """The HTTP API over a service: ``api.answer(api.read(event)).response``.
+
+    ``engine`` gives the EngineService on the same processes when a request first needs it. Without
+    it there are no routes for definitions; nor without ``jobs``, which gives the JobService, for
+    jobs; nor without ``views``, which gives the ViewStore, or None where there is none, for views.
+    """
+    return Api(service, engine, jobs, views, tenant_claim, operator_scope)
 
 
 def failed(error: Exception) -> Answer:

@@ -25,7 +25,7 @@ from trellis_process.representation import process_as_json
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
-    from trellis_process.commands import Command
+    from trellis_process.commands import Command, MakeEngine
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Batch(Body):
     )
 
 
-def add_batch_route(router: Router, service: ProcessService) -> None:
+def add_batch_route(router: Router, service: ProcessService, engine: MakeEngine | None) -> None:
     """The route that takes several commands at once."""
 
     @router.post(
@@ -79,7 +79,12 @@ def add_batch_route(router: Router, service: ProcessService) -> None:
     )
     def run_batch(tenant_id: TenantId, body: Annotated[Batch, InBody()]) -> Response[str]:
         results = run_commands(
-            service, tenant_id, body.commands, actor=router.asked.actor, has_time=router.has_time
+            service,
+            tenant_id,
+            body.commands,
+            actor=router.asked.actor,
+            has_time=router.has_time,
+            engine=engine,
         )
         return Response(200, JSON, '{"results":[' + ",".join(results) + "]}")
 
@@ -91,6 +96,7 @@ def run_commands(
     *,
     actor: str | None,
     has_time: Callable[[], bool],
+    engine: MakeEngine | None = None,
 ) -> list[str]:
     """Runs commands in their order; the result of each, as JSON text.
 
@@ -100,7 +106,9 @@ def run_commands(
     room, in_time = MAX_PAGE_CHARACTERS, True
     for value in values:
         in_time = in_time and has_time()
-        result = _result(service, tenant_id, value, actor) if in_time else _problem(NotTried())
+        result = (
+            _result(service, tenant_id, value, actor, engine) if in_time else _problem(NotTried())
+        )
         text = json_text(result)
         if len(text) > room:
             # Done is done, and it has to be answered: with less, for the caller to look up.
@@ -111,7 +119,11 @@ def run_commands(
 
 
 def _result(
-    service: ProcessService, tenant_id: str, value: JsonValue, actor: str | None
+    service: ProcessService,
+    tenant_id: str,
+    value: JsonValue,
+    actor: str | None,
+    engine: MakeEngine | None,
 ) -> dict[str, Any]:
     from trellis_process.commands import run  # with the first batch; see _OneCommand
 
@@ -120,7 +132,7 @@ def _result(
     try:
         command = _read(tenant_id, value)
         operation, about = command.command, command.about
-        process = run(command, service, actor=actor)
+        process = run(command, service, actor=actor, engine=engine)
     except Exception as error:
         result = _problem(error)
         severity = logging.ERROR if result["status"] >= 500 else logging.INFO
@@ -130,7 +142,8 @@ def _result(
         return result
     about["process_id"] = process.process_id
     logger.info("command of a batch", extra={**about, "command": operation})
-    status = 201 if operation == "StartProcess" else 200
+    started = operation in ("StartProcess", "Start") and not process.was_there
+    status = 201 if started else 200
     return {
         "status": status,
         "process_id": process.process_id,

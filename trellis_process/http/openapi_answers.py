@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from trellis_process.http.examples import PAGE, PROCESS, RESULTS
+from trellis_process.http.examples import (
+    DEFINITION,
+    DIFFERENCE,
+    HISTORY,
+    JOB,
+    JOB_RESULTS,
+    LISTED,
+    NAMES,
+    OPEN_TASKS,
+    PAGE,
+    PROCESS,
+    REGISTERED,
+    RESULTS,
+    STATISTICS,
+    VERSIONS,
+)
 from trellis_process.http.openapi_schemas import REFERENCE
 from trellis_process.http.problems import CONTENT_TYPE as PROBLEM
 
@@ -20,6 +35,18 @@ def success(operation: str) -> Json:
         headers = {**_ETAG, "Location": {"$ref": "#/components/headers/Location"}}
         text = "The process was started, now or by an earlier request with this Idempotency-Key."
         return {"201": _process(text, headers)}
+    if operation == "start":
+        headers = {**_ETAG, "Location": {"$ref": "#/components/headers/Location"}}
+        return {
+            "200": _process("The process that this key started before, as it is now.", headers),
+            "201": _process("The process was started.", headers),
+        }
+    if operation in _OF_DEFINITIONS:
+        return _OF_DEFINITIONS[operation]
+    if operation in _OF_VIEWS:
+        return _OF_VIEWS[operation]
+    if operation in _OF_JOBS:
+        return _OF_JOBS[operation]
     if operation == "list_processes":
         return {"200": _answer("A page of processes.", "ProcessPage", example=PAGE)}
     if operation == "find_process":
@@ -69,6 +96,58 @@ def _problem_or_gateway(
     return {**problem, "content": {**gateway, **problem["content"]}}
 
 
+def _definition() -> Json:
+    as_json = {"schema": {"type": "object", "additionalProperties": True}, "example": DEFINITION}
+    as_yaml = {"schema": {"type": "string"}}
+    content = {"application/json": as_json, "application/yaml": as_yaml}
+    return {"description": "The definition.", "content": content}
+
+
+_VERSIONS = _answer("The versions of the definition.", "DefinitionVersions", example=VERSIONS)
+
+#: What operations about definitions answer where all goes well.
+_OF_DEFINITIONS: dict[str, Json] = {
+    "register": {
+        "200": _answer("It had been registered.", "RegisteredDefinition", example=REGISTERED),
+        "201": _answer("It was registered.", "RegisteredDefinition", example=REGISTERED),
+    },
+    "list_definitions": {"200": _answer("Names.", "DefinitionNames", example=NAMES)},
+    "get_definition_versions": {"200": _VERSIONS},
+    "set_definition_status": {"200": _VERSIONS},
+    "count_open": {"200": _VERSIONS},
+    "get_definition": {"200": _definition()},
+    "diff_definition": {
+        "200": _answer("What changes.", "DefinitionDifference", example=DIFFERENCE)
+    },
+}
+
+_WHERE = {"Location": {"$ref": "#/components/headers/Location"}}
+
+#: What operations about jobs answer where all goes well.
+_OF_JOBS: dict[str, Json] = {
+    "start_job": {
+        "200": _answer("The job that this key started before.", "Job", headers=_WHERE, example=JOB),
+        "201": _answer("The job was started.", "Job", headers=_WHERE, example=JOB),
+    },
+    "get_job": {"200": _answer("The job.", "Job", example=JOB)},
+    "get_job_results": {"200": _answer("Results.", "JobResults", example=JOB_RESULTS)},
+    "cancel_job": {"200": _answer("The job as it is.", "Job", example=JOB)},
+    "resume_job": {"200": _answer("The job as it is.", "Job", example=JOB)},
+}
+
+_STATISTICS = _answer("By version.", "DefinitionStatistics", example=STATISTICS)
+_LISTED = _answer("Processes.", "ListedProcesses", example=LISTED)
+
+#: What operations on the views answer where all goes well.
+_OF_VIEWS: dict[str, Json] = {
+    "list_tasks": {"200": _answer("Open tasks.", "OpenTasks", example=OPEN_TASKS)},
+    "find_by_attribute": {"200": _LISTED},
+    "list_by_definition": {"200": _LISTED},
+    "get_history": {"200": _answer("Events.", "History", example=HISTORY)},
+    "get_statistics": {"200": _STATISTICS},
+    "get_stack_statistics": {"200": _STATISTICS},
+}
+
 HEADERS: Json = {
     "ETag": {
         "description": "The version of the process, in quotes.",
@@ -76,7 +155,7 @@ HEADERS: Json = {
         "example": '"3"',
     },
     "Location": {
-        "description": "Where the process lives, as a path.",
+        "description": "Where the process, or the job, lives, as a path.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Retry-After": {
@@ -87,7 +166,9 @@ HEADERS: Json = {
 
 
 _CONFLICTS = (
-    "process_finished, step_finished, step_not_started, attempt_unknown, resumption_unknown"
+    "process_finished, step_finished, step_not_started, attempt_unknown, resumption_unknown, "
+    "step_not_completed, no_definition, not_reported, task_taken, too_many_signals, suspended, "
+    "compensating, compensated"
 )
 
 #: The refusals that operations share, each with its status.
@@ -98,17 +179,30 @@ REFUSALS: dict[str, tuple[str, Json]] = {
         "403",
         _problem_or_gateway(
             "API Gateway does not let you in, or your token is another tenant's "
-            "(tenant_not_allowed)."
+            "(tenant_not_allowed), or no operator's (operators_only)."
         ),
     ),
     "NotFound": (
         "404",
-        _problem("There is no such thing (not_found, process_not_found, step_not_found)."),
+        _problem(
+            "There is no such thing (not_found, process_not_found, step_not_found, "
+            "definition_not_found, list_not_found, job_not_found, "
+            "read_models_off)."
+        ),
     ),
     "Conflict": (
         "409",
         _problem(f"The process has moved on ({_CONFLICTS}).", "ConflictProblem", _ETAG),
     ),
+    "NotStarted": (
+        "409",
+        _problem("No process of that version is started any more (definition_draining)."),
+    ),
+    "OtherContent": (
+        "409",
+        _problem("The version is registered with other content (definition_conflict)."),
+    ),
+    "InUse": ("409", _problem("Processes of the version are open (definition_in_use).")),
     "VersionMismatch": (
         "412",
         _problem("If-Match does not hold (version_mismatch).", "ConflictProblem", _ETAG),
@@ -130,6 +224,14 @@ REFUSALS: dict[str, tuple[str, Json]] = {
             "Fields were refused (invalid_input), or the Idempotency-Key started another "
             "process (idempotency_key_reused).",
             "InvalidInputProblem",
+        ),
+    ),
+    "InvalidDefinition": (
+        "422",
+        _problem(
+            "The definition has errors, all of them named (invalid_definition), or a field of the "
+            "request was refused (invalid_input).",
+            "InvalidRegistrationProblem",
         ),
     ),
     "TooManyRequests": ("429", _answer("API Gateway is throttling.", "GatewayRefusal")),

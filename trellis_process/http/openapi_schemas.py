@@ -10,7 +10,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from trellis_process.commands import COMMANDS
-from trellis_process.http import batch_documents, documents, problem_documents
+from trellis_process.http import (
+    batch_documents,
+    definition_documents,
+    documents,
+    job_documents,
+    problem_documents,
+    view_documents,
+)
 
 Json = dict[str, Any]
 
@@ -21,7 +28,14 @@ def schemas(of_requests: Json) -> Json:
     """The schemas of bodies, as the routes know them, and of answers."""
     models = [
         model
-        for module in (documents, problem_documents, batch_documents)
+        for module in (
+            documents,
+            definition_documents,
+            job_documents,
+            view_documents,
+            problem_documents,
+            batch_documents,
+        )
         for name, model in vars(module).items()
         # Only what the module names itself: no import, base class or parametrised RootModel.
         if re.fullmatch("[A-Z][A-Za-z]+", name)

@@ -11,7 +11,7 @@ from pydantic import Field
 from trellis_process.application.process_service import MAX_PAGE
 from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.commands import bodies
-from trellis_process.commands.bodies import AggregateId, Name, checked
+from trellis_process.commands.bodies import MAX_DEFINITION_VERSION, AggregateId, Name, checked
 from trellis_process.domain.limits import check_whole_number
 from trellis_process.domain.states import ProcessState
 from trellis_process.errors import InvalidInput
@@ -20,6 +20,11 @@ from trellis_process.errors import InvalidInput
 def _check_limit(field: str, value: object) -> int:
     number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
     return check_whole_number(field, number, 1, MAX_PAGE)
+
+
+def _check_version(field: str, value: object) -> int:
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,10}", value) else value
+    return check_whole_number(field, number, 1, MAX_DEFINITION_VERSION)
 
 
 def _check_state(field: str, value: object) -> ProcessState:
@@ -36,6 +41,11 @@ TenantId: TypeAlias = Annotated[
 ProcessId: TypeAlias = Annotated[
     Name, Path(description="The process's id, as the answer to its start gave it.")
 ]
+DefinitionName: TypeAlias = Annotated[Name, Path(description="The definition's name.")]
+DefinitionVersion: TypeAlias = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_DEFINITION_VERSION), checked(_check_version)],
+    Path(description="The number of the version."),
+]
 StepName: TypeAlias = Annotated[Name, Path(description="The step's name in its process.")]
 
 ProcessTypeFilter: TypeAlias = Annotated[
@@ -50,6 +60,28 @@ Limit: TypeAlias = Annotated[
     Query(
         description=f"How many processes a page has at most, 1 to {MAX_PAGE}. A page may be "
         "shorter, even empty, and another follow all the same."
+    ),
+]
+NameLimit: TypeAlias = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_PAGE), checked(_check_limit)],
+    Query(description=f"How many names a page has at most, 1 to {MAX_PAGE}."),
+]
+NameCursor: TypeAlias = Annotated[
+    Name | None, Query(description="The cursor of the page before, to get the next one.")
+]
+FromVersion: TypeAlias = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_DEFINITION_VERSION), checked(_check_version)],
+    Query(alias="from", description="The version before."),
+]
+ToVersion: TypeAlias = Annotated[
+    Annotated[int, Field(ge=1, le=MAX_DEFINITION_VERSION), checked(_check_version)],
+    Query(alias="to", description="The version after."),
+]
+Accept: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="Accept",
+        description="`application/yaml` for the definition as YAML; anything else, as JSON.",
     ),
 ]
 Cursor: TypeAlias = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from trellis_process.application.process_service import ProcessService
 from trellis_process.http.refusals import MalformedRequest
 
 NO_VERSION = 0  # what no stored process is at, because the first save makes it 1
@@ -38,6 +39,13 @@ def expected_version(if_match: str | None, current: Callable[[], int]) -> int | 
     if len(versions) > 1:
         versions &= {current()}
     return versions.pop() if versions else NO_VERSION
+
+
+def expected_of(
+    service: ProcessService, tenant_id: str, process_id: str, if_match: str | None
+) -> int | None:
+    """The same of a process that a service knows."""
+    return expected_version(if_match, lambda: service.get_process(tenant_id, process_id).version)
 
 
 def is_unchanged(if_none_match: str | None, version: int) -> bool:

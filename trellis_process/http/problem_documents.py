@@ -6,12 +6,24 @@ from typing import Any
 
 from pydantic import BaseModel, Field, RootModel
 
-from trellis_process.errors import Conflict, InvalidInput, StoreError, TrellisError
+from trellis_process.errors import (
+    Conflict,
+    DefinitionConflict,
+    DefinitionDraining,
+    DefinitionInUse,
+    InvalidDefinition,
+    InvalidInput,
+    StoreError,
+    TrellisError,
+)
+from trellis_process.http.definition_documents import Finding
 from trellis_process.http.documents import Process
 from trellis_process.http.problems import INTERNAL_ERROR, KINDS
 
 #: The families of errors whose problems say more than every problem does; see ``problem_of``.
-_SAYING_MORE = (InvalidInput, Conflict, StoreError)
+_SAYING_MORE = (InvalidDefinition, InvalidInput, Conflict, StoreError)
+#: Those conflicts that are about no process, so that there is none to show.
+_ABOUT_NO_PROCESS = (DefinitionConflict, DefinitionDraining, DefinitionInUse)
 _NEVER_RAISED = (Conflict, StoreError)  # themselves; only what they are the family of
 
 
@@ -20,15 +32,19 @@ def _code(family: type[TrellisError] | None = None) -> Any:
     codes = [
         kind.code
         for kind in KINDS
-        if issubclass(kind, TrellisError)
-        and kind not in _NEVER_RAISED
-        and family == next((each for each in _SAYING_MORE if issubclass(kind, each)), None)
+        if issubclass(kind, TrellisError) and kind not in _NEVER_RAISED and family == _family(kind)
     ]
     return Field(
         description="The kind of problem, for programs. What one means does not change; others may "
         "be added.",
         json_schema_extra={"enum": [*codes, *([] if family else [INTERNAL_ERROR])]},
     )
+
+
+def _family(kind: type[Exception]) -> type[TrellisError] | None:
+    if kind in _ABOUT_NO_PROCESS:
+        return None
+    return next((each for each in _SAYING_MORE if issubclass(kind, each)), None)
 
 
 class _Problem(BaseModel):
@@ -59,6 +75,17 @@ class InvalidInputProblem(_Problem):
     errors: list[FieldError] = Field(min_length=1)
 
 
+class InvalidDefinitionProblem(_Problem):
+    """A definition has errors, all of them named. Nothing was registered."""
+
+    code: str = _code(InvalidDefinition)
+    findings: list[Finding] = Field(min_length=1, description="In the order of the document.")
+
+
+class InvalidRegistrationProblem(RootModel[InvalidDefinitionProblem | InvalidInputProblem]):
+    """Why a definition was not registered."""
+
+
 class ConflictProblem(_Problem):
     """The request is sound, but the process has moved on. Nothing was changed."""
 
@@ -87,7 +114,15 @@ class UnavailableProblem(_Problem):
     )
 
 
-class Problem(RootModel[PlainProblem | InvalidInputProblem | ConflictProblem | UnavailableProblem]):
+class Problem(
+    RootModel[
+        PlainProblem
+        | InvalidInputProblem
+        | InvalidDefinitionProblem
+        | ConflictProblem
+        | UnavailableProblem
+    ]
+):
     """Why a request was refused or could not be carried out (RFC 9457)."""
 
 

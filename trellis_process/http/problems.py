@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trellis_process import errors
-from trellis_process.errors import Conflict, InvalidInput, StoreError, TrellisError
+from trellis_process.errors import (
+    Conflict,
+    InvalidDefinition,
+    InvalidInput,
+    StoreError,
+    TrellisError,
+)
 from trellis_process.http.preconditions import entity_tag
 from trellis_process.http.refusals import (
     InvalidRequest,
     MalformedRequest,
     MethodNotAllowed,
     NotTried,
+    OperatorsOnly,
     PathNotFound,
     TenantNotAllowed,
     UnsupportedMediaType,
 )
 from trellis_process.representation import process_as_json
+
+if TYPE_CHECKING:
+    from trellis_process.definitions.finding import Finding
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal_error"
@@ -45,18 +55,36 @@ KINDS: dict[type[Exception], ProblemKind] = {
     PathNotFound: ProblemKind(404, "There is nothing under this path"),
     MethodNotAllowed: ProblemKind(405, "The path does not take this method"),
     TenantNotAllowed: ProblemKind(403, "The tenant is not yours"),
+    OperatorsOnly: ProblemKind(403, "This is for operators"),
     errors.InvalidInput: ProblemKind(422, "A field was refused"),
+    errors.InvalidDefinition: ProblemKind(422, "The definition has errors"),
     errors.TooLarge: ProblemKind(413, "Something is too large"),
     errors.IdempotencyKeyReused: ProblemKind(422, "The key started another process"),
+    errors.ExpressionError: ProblemKind(422, "An expression has no value"),
     errors.NotFound: ProblemKind(404, "There is no such thing"),
     errors.ProcessNotFound: ProblemKind(404, "There is no such process"),
     errors.StepNotFound: ProblemKind(404, "There is no such step"),
+    errors.DefinitionNotFound: ProblemKind(404, "There is no such definition"),
+    errors.ListNotFound: ProblemKind(404, "There is no such list"),
+    errors.JobNotFound: ProblemKind(404, "There is no such job"),
+    errors.ReadModelsOff: ProblemKind(404, "The stack keeps no read models"),
     errors.Conflict: ProblemKind(409, "The process has moved on"),
     errors.ProcessFinished: ProblemKind(409, "The process is finished"),
     errors.StepFinished: ProblemKind(409, "The step is finished"),
     errors.StepNotStarted: ProblemKind(409, "The step was never started"),
+    errors.StepNotCompleted: ProblemKind(409, "The step was not completed"),
     errors.AttemptUnknown: ProblemKind(409, "There is no such attempt"),
     errors.ResumptionUnknown: ProblemKind(409, "There is no such resumption"),
+    errors.DefinitionConflict: ProblemKind(409, "The version has other content"),
+    errors.DefinitionDraining: ProblemKind(409, "The version is not started any more"),
+    errors.DefinitionInUse: ProblemKind(409, "The version has open processes"),
+    errors.NoDefinition: ProblemKind(409, "The process has no definition"),
+    errors.NotReported: ProblemKind(409, "Nobody reports this step"),
+    errors.TaskTaken: ProblemKind(409, "The task is somebody else's"),
+    errors.TooManySignals: ProblemKind(409, "Too many signals wait"),
+    errors.Suspended: ProblemKind(409, "The process is suspended"),
+    errors.Compensating: ProblemKind(409, "The process is being undone"),
+    errors.Compensated: ProblemKind(409, "What came before has been undone"),
     errors.VersionMismatch: ProblemKind(412, "The process is at another version"),
     NotTried: ProblemKind(503, "There was no time for it"),
     errors.StoreError: ProblemKind(503, "The store does not answer"),
@@ -96,7 +124,9 @@ def problem_of(error: Exception, *, from_headers: bool = True) -> Problem:
         "code": code_of(error),
     }
     headers: dict[str, str] = {}
-    if isinstance(error, InvalidInput):
+    if isinstance(error, InvalidDefinition):
+        document["findings"] = [finding_as_json(each) for each in error.findings]
+    elif isinstance(error, InvalidInput):
         document["errors"] = [_field_error(each, from_headers) for each in _refusals(error)]
     elif isinstance(error, Conflict) and error.process is not None:
         document["process"] = process_as_json(error.process)
@@ -123,11 +153,31 @@ def _detail(error: Exception, from_headers: bool) -> str:
             f"the process is at version {error.process.version}, which If-Match does not name; "
             "read it and decide again"
         )
+    if isinstance(error, InvalidDefinition):
+        return _first_finding(error)
     if isinstance(error, InvalidInput):
         first, *more = (_field_error(each, from_headers) for each in _refusals(error))
         text = "{field}: got {given}; {allowed}".format_map(first)
         return f"{text}; {len(more)} more in errors" if more else text
     return str(error)
+
+
+def finding_as_json(finding: Finding) -> dict[str, Any]:
+    """What is wrong, or doubtful, in a definition."""
+    said = {
+        "path": finding.path,
+        "message": finding.message,
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "line": finding.line,
+        "column": finding.column,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _first_finding(error: InvalidDefinition) -> str:
+    first, *more = error.findings
+    return f"{first}; {len(more)} more in findings" if more else str(first)
 
 
 def _refusals(error: InvalidInput) -> Sequence[InvalidInput]:

@@ -8,6 +8,7 @@
     ├── PathNotFound              nothing lives under this path
     ├── MethodNotAllowed          something does, but it does not take this method
     ├── TenantNotAllowed          the caller's token is another tenant's, or none's
+    ├── OperatorsOnly             the caller's token is no operator's
     ├── NotTried                  the time of a batch was up before this command of it
     └── InvalidInput
         └── InvalidRequest        several fields were refused, all of them named
@@ -25,6 +26,7 @@ __all__ = [
     "MalformedRequest",
     "MethodNotAllowed",
     "NotTried",
+    "OperatorsOnly",
     "PathNotFound",
     "TenantNotAllowed",
     "UnsupportedMediaType",
@@ -63,6 +65,17 @@ class TenantNotAllowed(TrellisError):
 
     def __init__(self, claim: str) -> None:
         super().__init__(f"the claim {claim!r} of your token is not the tenant of this path")
+
+
+class OperatorsOnly(TrellisError):
+    """The caller's token has not the scope of operators. Nothing was looked at or done."""
+
+    code = "operators_only"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(
+            f"definitions are the whole stack's, and your token has no scope {scope!r}"
+        )
 
 
 class NotTried(TrellisError):

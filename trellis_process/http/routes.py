@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path as File
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
@@ -15,9 +15,12 @@ from trellis_process.commands.bodies import (
     CompleteStep,
     FailStep,
     Heartbeat,
+    ResumeProcess,
     ResumeStep,
+    SkipStep,
     StartProcess,
     StartStep,
+    SuspendProcess,
     SuspendStep,
 )
 from trellis_process.domain.process import ProcessKey
@@ -31,6 +34,9 @@ from trellis_process.http.answers import (
     unchanged_answer,
 )
 from trellis_process.http.batch import add_batch_route
+from trellis_process.http.definition_routes import add_definition_routes
+from trellis_process.http.engine_routes import add_engine_routes
+from trellis_process.http.job_routes import add_job_routes
 from trellis_process.http.parameters import (
     AggregateIdToFind,
     AggregateType,
@@ -45,19 +51,39 @@ from trellis_process.http.parameters import (
     StepName,
     TenantId,
 )
-from trellis_process.http.preconditions import expected_version, is_unchanged
+from trellis_process.http.paths import PROCESS, PROCESSES, STEP
+from trellis_process.http.preconditions import expected_of, is_unchanged
 from trellis_process.http.router import Router
+from trellis_process.http.view_routes import add_view_routes
 
-PROCESSES = "/tenants/<tenant_id>/processes"
-PROCESS = f"{PROCESSES}/<process_id>"
-STEP = f"{PROCESS}/steps/<step_name>"
+if TYPE_CHECKING:
+    from trellis_process.commands import MakeEngine
+    from trellis_process.http.job_routes import MakeJobs
+    from trellis_process.http.view_routes import MakeViews
 
 
-def add_routes(router: Router, service: ProcessService) -> None:
-    """Gives a router every route of the API, each of which asks the service for one thing."""
+def add_routes(
+    router: Router,
+    service: ProcessService,
+    engine: MakeEngine | None = None,
+    jobs: MakeJobs | None = None,
+    views: MakeViews | None = None,
+) -> None:
+    """Gives a router every route of the API, each of which asks the service for one thing.
+
+    Those about definitions, and what only a process with one can do, are there with an ``engine``;
+    those about jobs with ``jobs``, and those to the views with ``views``.
+    """
     add_process_routes(router, service)
     add_step_routes(router, service)
-    add_batch_route(router, service)
+    add_batch_route(router, service, engine)
+    if engine is not None:
+        add_definition_routes(router, engine)
+        add_engine_routes(router, engine)
+    if jobs is not None:
+        add_job_routes(router, jobs)
+    if views is not None:
+        add_view_routes(router, views)
 
     @router.get(
         "/openapi.json",
@@ -152,7 +178,48 @@ def add_process_routes(router: Router, service: ProcessService) -> None:
     ) -> Response[str]:
         process = service.cancel_process(
             ProcessKey(tenant_id, process_id),
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            compensate=body.compensate,
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{PROCESS}/suspend",
+        operation_id="suspend_process",
+        summary="Freeze a process",
+        tags=["processes"],
+    )
+    def suspend_process(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        body: Annotated[SuspendProcess, Body(default_factory=SuspendProcess)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.suspend_process(
+            ProcessKey(tenant_id, process_id),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{PROCESS}/resume",
+        operation_id="resume_process",
+        summary="Let a suspended process go on",
+        tags=["processes"],
+    )
+    def resume_process(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        body: Annotated[ResumeProcess, Body(default_factory=ResumeProcess)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.resume_process(
+            ProcessKey(tenant_id, process_id),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -176,7 +243,7 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             ProcessKey(tenant_id, process_id),
             step_name,
             attempt=body.attempt,
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -196,8 +263,9 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             ProcessKey(tenant_id, process_id),
             step_name,
             body.output,
+            outcome=body.outcome,
             attempt=body.attempt,
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -216,8 +284,10 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             step_name,
             body.error,
             retry_after_ms=body.retry_after_ms,
+            code=body.code,
+            fatal=body.fatal,
             attempt=body.attempt,
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -242,7 +312,7 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             timeout_ms=body.timeout_ms,
             attempt=body.attempt,
             resumption=body.resumption,
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -266,7 +336,7 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             step_name,
             body.data,
             resumption=body.resumption,
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -289,7 +359,30 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             ProcessKey(tenant_id, process_id),
             step_name,
             attempt=body.attempt,
-            expected_version=_expected(service, tenant_id, process_id, if_match),
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{STEP}/skip",
+        operation_id="skip_step",
+        summary="Go on as if a step were completed",
+        tags=["steps"],
+    )
+    def skip_step(
+        tenant_id: TenantId,
+        process_id: ProcessId,
+        step_name: StepName,
+        body: Annotated[SkipStep, Body(default_factory=SkipStep)],
+        if_match: IfMatch = None,
+    ) -> Response[str]:
+        process = service.skip_step(
+            ProcessKey(tenant_id, process_id),
+            step_name,
+            body.output,
+            expected_version=expected_of(service, tenant_id, process_id, if_match),
             actor=router.asked.actor,
             reason=body.reason,
         )
@@ -300,9 +393,3 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
 def openapi_text() -> str:
     """The OpenAPI document, as it is kept beside this file."""
     return File(__file__).with_name("openapi.json").read_text(encoding="utf-8")
-
-
-def _expected(
-    service: ProcessService, tenant_id: str, process_id: str, if_match: str | None
-) -> int | None:
-    return expected_version(if_match, lambda: service.get_process(tenant_id, process_id).version)

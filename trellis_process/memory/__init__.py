@@ -5,6 +5,7 @@ from trellis_process.memory.job_repository import InMemoryJobRepository
 from trellis_process.memory.list_repository import InMemoryListRepository
 from trellis_process.memory.process_repository import InMemoryProcessRepository
 from trellis_process.memory.step_tracker_repository import InMemoryStepTrackerRepository
+from trellis_process.memory.view_store import InMemoryViewStore
 
 __all__ = [
     "InMemoryDefinitionRepository",
@@ -12,4 +13,5 @@ __all__ = [
     "InMemoryListRepository",
     "InMemoryProcessRepository",
     "InMemoryStepTrackerRepository",
+    "InMemoryViewStore",
 ]

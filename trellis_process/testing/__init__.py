@@ -5,7 +5,7 @@
 ``trellis_process.testing.fixtures`` holds pytest fixtures. A store of one's own is sound when it
 passes ``ProcessRepositoryContract`` and ``StepTrackerRepositoryContract``, and for definitions
 ``DefinitionRepositoryContract`` and ``ListRepositoryContract``, for jobs
-``JobRepositoryContract``. Needs the extra
+``JobRepositoryContract``, for read models ``ViewStoreContract``. Needs the extra
 ``trellis-process[testing]``.
 """
 
@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
     "trellis_process.testing.list_repository_contract",
     "trellis_process.testing.process_repository_contract",
     "trellis_process.testing.step_tracker_repository_contract",
+    "trellis_process.testing.view_store_contract",
 )
 
 # Below the lines above, so that a failing contract shows what was compared.
@@ -38,6 +39,7 @@ from trellis_process.testing.process_repository_contract import (  # noqa: E402
 from trellis_process.testing.step_tracker_repository_contract import (  # noqa: E402
     StepTrackerRepositoryContract,
 )
+from trellis_process.testing.view_store_contract import ViewStoreContract  # noqa: E402
 
 __all__ = [
     "START",
@@ -48,6 +50,7 @@ __all__ = [
     "ManualClock",
     "ProcessRepositoryContract",
     "StepTrackerRepositoryContract",
+    "ViewStoreContract",
     "a_process",
     "a_step",
     "a_stored_process",

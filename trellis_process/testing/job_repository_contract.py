@@ -10,15 +10,8 @@ from datetime import timedelta
 import pytest
 
 from trellis_process.application.job_request import CommandName, JobCommand, JobFilter
-from trellis_process.application.jobs import (
-    Job,
-    JobPage,
-    JobProgress,
-    JobRepository,
-    JobResult,
-    JobState,
-    Outcome,
-)
+from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.jobs import Job, JobPage, JobProgress, JobRepository, JobResult
 from trellis_process.domain.states import ProcessState
 from trellis_process.testing.clock import START
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.states import StepState
+from trellis_process.domain.step import UNDO
 from trellis_process.errors import Conflict
 from trellis_process.worker.endings import AttemptOver, Suspended
 from trellis_process.worker.tracker import Tracker
@@ -27,10 +28,22 @@ class StepContext:
         self.aggregate_type: str = event["aggregate_type"]
         self.aggregate_id: str = event["aggregate_id"]
         self.step_name: str = event["step_name"]
+        #: The service that the definition asks; None in a process without one.
+        self.service: str | None = event.get("service")
+        #: The completed step that is to be undone; None where this is no compensation.
+        self.undoes: str | None = (
+            self.step_name.removeprefix(UNDO)
+            if self.service is not None and self.step_name.startswith(UNDO)
+            else None
+        )
         #: The attempt that this is a run of; the first is 1.
         self.attempt: int = event["attempt"]
-        #: What the process was started with: its metadata.
-        self.input: dict[str, JsonValue] = deepcopy(event.get("metadata", {}))
+        #: What the definition gives to the step; without one the process's metadata.
+        self.input: dict[str, Any] = deepcopy(
+            event.get("metadata" if self.service is None else "input", {})
+        )
+        #: What whoever started the process keeps with it.
+        self.metadata: dict[str, Any] = deepcopy(event.get("metadata", {}))
         #: When the attempt times out; None where nothing limits it. A heartbeat moves it.
         self.deadline: datetime | None = _moment(event.get("due_at"))
         #: How often the step has been resumed; the next resumption is this and 1.
@@ -38,6 +51,7 @@ class StepContext:
         #: What it was resumed with: any JSON, None where nothing came along.
         self.resume_data: JsonValue = deepcopy(event.get("resume_data"))
         self._retries_permitted: int = event.get("retries_permitted", 0)
+        self._first_attempt: int = event.get("first_attempt", 1)
 
     @property
     def is_resumed(self) -> bool:
@@ -47,7 +61,7 @@ class StepContext:
     @property
     def is_last_attempt(self) -> bool:
         """Whether no retry is left if this attempt fails."""
-        return self.attempt > self._retries_permitted
+        return self.attempt - self._first_attempt >= self._retries_permitted
 
     @property
     def idempotency_key(self) -> str:

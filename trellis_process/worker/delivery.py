@@ -13,7 +13,7 @@ Event: TypeAlias = Mapping[str, Any]
 """What Trellis tells on the bus: the ``detail`` of an event."""
 
 #: The events that ask for work. Of all others a worker has nothing to do.
-WORK = frozenset({"StepStarted", "StepResumed"})
+WORK = frozenset({"StepStarted", "StepResumed", "CompensationStarted"})
 _NEEDED = (
     "tenant_id",
     "process_id",
@@ -26,7 +26,7 @@ _NEEDED = (
 
 
 class NotWork(Exception):
-    """What was delivered is no event of Trellis, or asks for a step that nobody here does.
+    """What was delivered is no event of Trellis, or asks for work that nobody here does.
 
     It is not acknowledged, so it ends in the dead-letter queue of what delivered it: a rule or a
     queue leads here that should lead elsewhere.

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from trellis_process.domain.limits import MAX_TIMEOUT_MS, check_timeout_ms
+from trellis_process.domain.limits import (
+    MAX_CODE_CHARACTERS,
+    MAX_TIMEOUT_MS,
+    check_optional_text,
+    check_timeout_ms,
+)
 from trellis_process.domain.limits import check_whole_number as check_number
 
 
-class Fatal(Exception):
+class Failed(Exception):
+    """The attempt failed; whether it is tried again, the step's definition or its retries say.
+
+    Any exception ends an attempt so. This one says in words for people why, and with ``code`` (at
+    most 128 characters) what kind of error it is, for the definition's ``retry_on`` and
+    ``fatal_on``; of others that is the name of their class.
+
+    Raises InvalidInput for a code that is none.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        self.code = check_optional_text("code", code, MAX_CODE_CHARACTERS)
+        super().__init__(message)
+
+
+class Fatal(Failed):
     """The step cannot be done, whatever is tried: raise it with the reason, in words for people.
 
-    The step fails for good, and its process with it; permitted retries are not used.
+    The step fails for good, whatever retries are left, and its process with it unless a definition
+    leads on from there.
     """
 
 
-class RetryAfter(Exception):
+class RetryAfter(Failed):
     """The attempt failed; the next one is to begin after ``delay``, as long as retries are left.
 
     ``delay`` is a timedelta of nothing to a year, or the same in seconds. The next attempt begins
@@ -24,9 +45,15 @@ class RetryAfter(Exception):
     Raises InvalidInput for any other delay.
     """
 
-    def __init__(self, delay: timedelta | float, message: str = "to be tried again later") -> None:
+    def __init__(
+        self,
+        delay: timedelta | float,
+        message: str = "to be tried again later",
+        *,
+        code: str | None = None,
+    ) -> None:
         self.delay_ms = check_number("delay", to_ms(delay), 0, MAX_TIMEOUT_MS)
-        super().__init__(message)
+        super().__init__(message, code=code)
 
 
 class AttemptOver(Exception):

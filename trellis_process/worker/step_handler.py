@@ -1,4 +1,4 @@
-"""A Lambda handler around the function that does one step's work."""
+"""A Lambda handler around the function that does the work of a service or a step."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trellis_process.client.requests import readable_error
-from trellis_process.domain.limits import JsonValue
+from trellis_process.domain.limits import MAX_CODE_CHARACTERS, JsonValue
 from trellis_process.errors import Conflict, InvalidInput
 from trellis_process.worker.context import StepContext
 from trellis_process.worker.delivery import WORK, Event, NotWork, deliver
-from trellis_process.worker.endings import AttemptOver, Fatal, RetryAfter, Suspended
+from trellis_process.worker.endings import AttemptOver, Failed, Fatal, RetryAfter, Suspended
 from trellis_process.worker.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -25,14 +25,25 @@ StepFunction: TypeAlias = Callable[[StepContext], JsonValue]
 
 
 class StepHandler:
-    """What ``@worker.step`` makes of a function: called by Lambda, it does the work and reports."""
+    """What ``@worker.service`` and ``@worker.step`` make of a function.
 
-    def __init__(self, worker: Worker, step_name: str, function: StepFunction) -> None:
+    Called by Lambda, it does the work and reports.
+    """
+
+    def __init__(self, worker: Worker, field: str, name: str, function: StepFunction) -> None:
         self._worker = worker
-        self.step_name = step_name
+        #: What of an event says that it is for this function: ``service`` or ``step_name``.
+        self.field = field
+        #: Which service or step that is.
+        self.name = name
         #: The function itself, for tests that call it with a context.
         self.function = function
         update_wrapper(self, function)
+
+    @property
+    def what(self) -> str:
+        """What it does, in a word: a service, or a step."""
+        return self.field.removesuffix("_name")
 
     def __call__(self, event: Mapping[str, Any], context: object) -> dict[str, Any] | None:
         """Lambda's entry: events from the bus, or a batch of them from a queue."""
@@ -41,20 +52,22 @@ class StepHandler:
     def _work(self, event: Event) -> None:
         if event["type"] not in WORK:
             return
-        if event["step_name"] != self.step_name:
+        if event.get(self.field) != self.name:
             raise NotWork(
-                f"this function does step {self.step_name!r}, the event is about "
-                f"{event['step_name']!r}; let the rule match detail.step_name"
+                f"this function does {self.what} {self.name!r}, the event is about "
+                f"{event.get(self.field)!r}; let the rule match detail.{self.field}"
             )
         self.do(event)
 
     def do(self, event: Event) -> None:
         """Does the work that an event asks for and reports how it ended.
 
-        Any exception but those of ``endings`` is a failed attempt, to be tried again at once as
-        long as retries are left. A report that comes too late is logged and left at that, since
-        delivering the event again would not help. Raises what the tracker raises otherwise, so
-        that the event is delivered again.
+        Any exception but those of ``endings`` is a failed attempt. In a process without a
+        definition it is tried again at once as long as retries are left; a definition says itself
+        what is tried again, by the exception's ``code`` or the name of its class, and when. A
+        report that comes too late is logged and left at that, since delivering the event again
+        would not help. Raises what the tracker raises otherwise, so that the event is delivered
+        again.
         """
         tracker = self._worker.tracker()
         ctx = StepContext(event, tracker)
@@ -94,15 +107,26 @@ def _report_failure(ctx: StepContext, tracker: Tracker, failure: Exception) -> N
     elif isinstance(failure, Fatal):
         logger.warning("failed for good: %s", error, extra=_about(ctx))
     else:
-        error, retry_after_ms = readable_error(f"{type(failure).__name__}: {failure}"), 0
-        logger.error("the attempt failed", extra=_about(ctx), exc_info=failure)
+        # Without a definition nobody else says whether to try again.
+        retry_after_ms = 0 if ctx.service is None else None
+        if isinstance(failure, Failed):
+            logger.warning("the attempt failed: %s", error, extra=_about(ctx))
+        else:
+            error = readable_error(f"{type(failure).__name__}: {failure}")
+            logger.error("the attempt failed", extra=_about(ctx), exc_info=failure)
     tracker.fail_step(
         ctx.process,
         ctx.step_name,
         error,
         retry_after_ms=retry_after_ms,
+        code=failure.code if isinstance(failure, Failed) else _code_of(failure),
+        fatal=isinstance(failure, Fatal),
         attempt=ctx.attempt,
     )
+
+
+def _code_of(failure: Exception) -> str:
+    return type(failure).__name__[:MAX_CODE_CHARACTERS]
 
 
 def _about(ctx: StepContext) -> dict[str, Any]:
@@ -110,5 +134,6 @@ def _about(ctx: StepContext) -> dict[str, Any]:
         "tenant_id": ctx.process.tenant_id,
         "process_id": ctx.process.process_id,
         "step_name": ctx.step_name,
+        "service": ctx.service,
         "attempt": ctx.attempt,
     }

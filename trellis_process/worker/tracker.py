@@ -26,9 +26,11 @@ class Tracker(Protocol):
         error: str,
         *,
         retry_after_ms: int | None,
+        code: str | None,
+        fatal: bool,
         attempt: int,
     ) -> Process:
-        """The attempt failed: for good, or to be tried again after so long."""
+        """The attempt failed: what kind of error it is, and whether and when to try again."""
 
     def suspend_step(
         self,

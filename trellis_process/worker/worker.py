@@ -1,4 +1,4 @@
-"""A worker: the functions of a service that do the work of steps, and whom they report to."""
+"""A worker: the functions that do the work of services and steps, and whom they report to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ URL_VARIABLE = "TRELLIS_API_URL"
 
 
 class Worker:
-    """The steps that a service does.
+    """The services that a program is, or the steps that it does.
 
     It reports to ``tracker``, a TrellisClient or a ProcessService; without one, to the step API
     whose address is in the environment as ``TRELLIS_API_URL``, signed with the function's role,
@@ -26,43 +26,74 @@ class Worker:
 
     def __init__(self, tracker: Tracker | None = None) -> None:
         self._tracker = tracker
-        self._handlers: dict[str, StepHandler] = {}
+        self._services: dict[str, StepHandler] = {}
+        self._steps: dict[str, StepHandler] = {}
+
+    def service(self, name: str) -> Callable[[StepFunction], StepHandler]:
+        """Makes a Lambda handler of the function that does what a definition asks of this service.
+
+        That is the work of steps, and of compensations, which say by ``ctx.undoes`` what they
+        undo. Raises InvalidInput for what is no name, ValueError for a service that is there
+        already.
+        """
+        return self._decorator(self._services, "service", check_name("name", name))
 
     def step(self, name: str) -> Callable[[StepFunction], StepHandler]:
-        """Makes a Lambda handler of the function that does this step's work.
+        """Makes a Lambda handler of the function that does the work of the steps of that name.
 
         Raises InvalidInput for what is no name, ValueError for a step that is done already.
         """
-        check_name("name", name)
-        if name in self._handlers:
-            raise ValueError(f"step {name!r} is done by {self._handlers[name].function!r} already")
+        return self._decorator(self._steps, "step_name", check_name("name", name))
+
+    def _decorator(
+        self, handlers: dict[str, StepHandler], field: str, name: str
+    ) -> Callable[[StepFunction], StepHandler]:
+        if name in handlers:
+            there = handlers[name]
+            raise ValueError(f"{there.what} {name!r} is done by {there.function!r} already")
 
         def decorate(function: StepFunction) -> StepHandler:
-            handler = self._handlers[name] = StepHandler(self, name, function)
+            handler = handlers[name] = StepHandler(self, field, name, function)
             return handler
 
         return decorate
 
     def handler(self, event: Mapping[str, Any], context: object) -> dict[str, Any] | None:
-        """A Lambda handler for all steps of this worker, where one function is to do several."""
+        """A Lambda handler for all of this worker, where one function is to do several things."""
         return deliver(event, self._work)
+
+    def does(self, event: Event) -> bool:
+        """Whether it has a function for the work that an event asks for."""
+        return event["type"] in WORK and self._handler_for(event) is not None
 
     def _work(self, event: Event) -> None:
         if event["type"] not in WORK:
             return
-        handler = self._handlers.get(event["step_name"])
+        handler = self._handler_for(event)
         if handler is None:
-            known = ", ".join(self._handlers) or "none"
+            field = "service" if "service" in event else "step_name"
+            handlers = {"service": self._services, "step_name": self._steps}[field]
+            known = ", ".join(handlers) or "none"
             raise NotWork(
-                f"nobody here does step {event['step_name']!r}; there are {known}: let the rule "
-                "match detail.step_name"
+                f"nobody here does {field.removesuffix('_name')} {event[field]!r}; there are "
+                f"{known}: let the rule match detail.{field}"
             )
         handler.do(event)
 
+    def _handler_for(self, event: Event) -> StepHandler | None:
+        """Who does it: the service that is asked, else whoever does steps of that name."""
+        asked = self._services.get(event.get("service", ""))
+        return asked or self._steps.get(event["step_name"])
+
+    @property
+    def services(self) -> list[str]:
+        """The services that it is."""
+        return list(self._services)
+
     @property
     def steps(self) -> list[str]:
-        """The steps that it does."""
-        return list(self._handlers)
+        """The steps that it does, whichever service they ask."""
+        return list(self._steps)
 
     def tracker(self) -> Tracker:
         """Whom it reports to. Raises LookupError where that is not said."""

@@ -9,7 +9,14 @@ from typing import Any, ClassVar, Literal
 from trellis_process.domain.definition.duration import Duration
 from trellis_process.domain.definition.retry import RETRY, Retry
 from trellis_process.domain.definition.sla import Sla
-from trellis_process.domain.definition.steps import FORBID, AnyStep, Expression, Inputs, walk
+from trellis_process.domain.definition.steps import (
+    FORBID,
+    AnyStep,
+    Expression,
+    Inputs,
+    Satisfies,
+    walk,
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,8 @@ class ProcessDefinition:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     #: What a completed process results in.
     outputs: Inputs = field(default_factory=dict)
+    #: Outcomes of stories that it brings about as a whole, by what it results in.
+    satisfies: tuple[Satisfies, ...] = ()
     compensations: tuple[Compensation, ...] = ()
     #: How long the whole process may take.
     timeout: Duration | None = None

@@ -106,7 +106,11 @@ def start_part(
     """
     step = parent.step(step_name)
     told = Parent(
-        process_id=parent.process_id, step_name=step_name, attempt=step.attempt, part=part
+        process_id=parent.process_id,
+        step_name=step_name,
+        attempt=step.attempt,
+        part=part,
+        depth=1 + (parent.parent.depth if parent.parent else 0),
     )
     process = _new_process(
         compiled,

@@ -24,7 +24,7 @@ from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.tracker import StepTracker
-from trellis_process.errors import Described, InvalidInput, NotReported
+from trellis_process.errors import Described, InvalidInput, NotReported, Suspended
 
 TIMEOUT_CODE = "timeout"  # the code of an attempt that took too long, for rules about retries
 
@@ -93,6 +93,10 @@ class Engine:
         run.ended(step.name)
         run.settle()
 
+    def step_kept(self, change: Change, step: ProcessStep) -> None:
+        """As Course.step_kept: it is to be undone all the same, should the process fail."""
+        self.run(change).note_done(step.name)
+
     def leave(self, change: Change, step: ProcessStep) -> None:
         """As Course.leave: with what stands inside of it, and the children that it has."""
         run = self.run(change)
@@ -104,7 +108,7 @@ class Engine:
         """As Course.resumed: also signals are taken that came meanwhile, and parts go on."""
         run = self.run(change)
         for name in ended:
-            run.ended(name)
+            run.follow(name)
         run.settle()
         for name in list(change.process.steps):
             if change.process.state is not ProcessState.IN_PROGRESS:
@@ -135,6 +139,8 @@ class Engine:
 
     def retry(self, change: Change, step: ProcessStep) -> None:
         """As Course.retry: a failed step of any kind does again what it does first."""
+        if change.process.state is ProcessState.SUSPENDED:
+            raise Suspended("start the step")
         if step.waits_for_retry:
             change.start_attempt(step)
             return

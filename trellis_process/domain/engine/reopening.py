@@ -11,7 +11,13 @@ from trellis_process.domain.engine.blocks import Blocks
 from trellis_process.domain.engine.items import Items
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
-from trellis_process.errors import Compensated, Compensating, ProcessFinished, StepFinished
+from trellis_process.errors import (
+    Compensated,
+    Compensating,
+    ProcessFinished,
+    StepFinished,
+    Suspended,
+)
 
 if TYPE_CHECKING:
     from trellis_process.domain.engine.run import Run
@@ -51,11 +57,14 @@ def rerun(run: Run, step: ProcessStep) -> None:
     """The process goes on from a step that has ended, as if it had not come any further.
 
     What is open in the same list of steps is given up. Raises ProcessFinished where the process is
-    completed or cancelled, StepFinished where what the step stands in has ended, and Compensating.
+    completed or cancelled, StepFinished where what the step stands in has ended, Compensating, and
+    Suspended.
     """
     process, action = run.process, "run from the step again"
     if process.state is ProcessState.COMPENSATING:
         raise Compensating(action)
+    if process.state is ProcessState.SUSPENDED:
+        raise Suspended(action)
     if process.state in (ProcessState.COMPLETED, ProcessState.CANCELLED):
         raise ProcessFinished(action, process.state)
     around = _around(run, step)
@@ -69,14 +78,9 @@ def rerun(run: Run, step: ProcessStep) -> None:
     siblings = _in_same_list(run, step)
     run.cancel_steps([each for sibling in siblings for each in run.inside(sibling.name)])
     run.cancel_steps(siblings)
-    # What ended while the process is suspended is not gone on from, for it is gone back behind.
-    given_up = {each.name for sibling in siblings for each in (sibling, *run.inside(sibling.name))}
-    for name in process.unrouted:
-        run.note_done(name)
-    process.unrouted = tuple(name for name in process.unrouted if name not in given_up)
     if around:
         _holder(run, around[0]).reopen(run, around[0], step.name)
-    run.enter(run.place(step.name).step, names.items_of(step.name))
+    run.enter(run.place(step.name).step, names.items_of(step.name), on_purpose=True)
 
 
 def _around(run: Run, step: ProcessStep) -> list[ProcessStep]:
@@ -112,12 +116,12 @@ def _begin_inside(run: Run, block: ProcessStep, cause: ProcessStep) -> None:
             if each.state is StepState.CANCELLED and each.ended_at == block.ended_at
         ]
         if not given_up:
-            run.enter(listed[0], items)
+            run.enter(listed[0], items, on_purpose=True)
         elif _holds_steps(run, given_up[0]):
             run.change.put(given_up[0].waiting_again(WaitingFor.CHILDREN))
             _begin_inside(run, given_up[0], cause)
         else:
-            run.enter(run.place(given_up[0].name).step, items)
+            run.enter(run.place(given_up[0].name).step, items, on_purpose=True)
 
 
 def _holder(run: Run, block: ProcessStep) -> Blocks | Items:

@@ -102,17 +102,17 @@ class Run:
 
     # -- Entering ----------------------------------------------------------------------------
 
-    def enter(self, step: AnyStep, items: str = "") -> None:
-        """A step is next, for these items."""
-        self._todo.append(partial(self._enter, step.name + items))
+    def enter(self, step: AnyStep, items: str = "", *, on_purpose: bool = False) -> None:
+        """A step is next, for these items; where a person wants it so, however often it was."""
+        self._todo.append(partial(self._enter, step.name + items, on_purpose))
 
-    def _enter(self, name: str) -> None:
+    def _enter(self, name: str, on_purpose: bool) -> None:
         place = self.place(name)
         if not self._is_live(name):
             return  # what it stands in has failed meanwhile, in this very run
         before = self.process.steps.get(name)
         visits = 1 if before is None else before.visits + 1
-        if visits > place.step.max_visits:
+        if visits > place.step.max_visits and not on_purpose:
             self.fail_process(MAX_VISITS)
         elif before is None and len(self.process.steps) >= MAX_STEPS_OF_PROCESS:
             self.fail_process(TOO_MANY_STEPS)
@@ -128,6 +128,7 @@ class Run:
                     first_attempt=before.attempt + 1,
                     output=before.output,
                     outcome=before.outcome,
+                    error=before.error,
                 )
             self.begin(step)
 
@@ -191,8 +192,18 @@ class Run:
         self.ended(step.name, code)
 
     def ended(self, name: str, code: str | None = None) -> None:
-        """A step is completed, skipped or failed for good; what follows is next."""
+        """A step is completed, skipped or failed for good; what follows is next.
+
+        In a suspended process it follows once that is resumed.
+        """
+        if self.process.state is ProcessState.SUSPENDED:
+            self.change.step_ended(name)
+            return
         self.note_done(name)
+        self.follow(name, code)
+
+    def follow(self, name: str, code: str | None = None) -> None:
+        """What follows from a step that has ended is next."""
         self._todo.append(partial(self._follow, name, code))
 
     def note_done(self, name: str) -> None:
@@ -350,8 +361,6 @@ class Run:
     def end_process(self, state: ProcessState, reason: str | None, *, compensate: bool) -> None:
         """The process ends without success, if asked once everything is undone."""
         self._has_ended = True
-        for name in self.process.unrouted:
-            self.note_done(name)
         self._leave_children()
         undoing.end(self, state, reason, compensate=compensate)
 

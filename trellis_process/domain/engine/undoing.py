@@ -42,7 +42,8 @@ def end(run: Run, state: ProcessState, reason: str | None, *, compensate: bool) 
     process.due_at = None
     process.reason, process.ends_as = reason, state
     if process.state is not ProcessState.COMPENSATING:  # else what is under way goes on
-        process.compensation = None
+        was_partial = any((step.progress or {}).get("partial") for step in process.steps.values())
+        process.compensation = PARTIAL if was_partial else None
         run.change.move(ProcessState.COMPENSATING)
     run.change.record(happened.ProcessCompensating, reason=reason)
     if not undoing:

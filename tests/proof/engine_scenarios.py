@@ -1,0 +1,329 @@
+"""Scenarios of processes that definitions order: what is done to them, and to their children.
+
+A caller who is not answered asks again; a refusal is an answer. What is told about children comes
+again until it is dealt with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tests.proof.scenarios import Scenario
+from tests.proof.stack import Stack
+from trellis_process import ProcessKey
+from trellis_process.application.start_request import process_id_for
+from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
+from trellis_process.domain.definition.retry import Retry
+from trellis_process.domain.definition.sla import Sla
+from trellis_process.domain.definition.steps import (
+    AnyStep,
+    Branch,
+    ConditionStep,
+    Effect,
+    ForEach,
+    ForEachStep,
+    HumanTask,
+    HumanTaskStep,
+    Outcome,
+    Parallel,
+    ParallelStep,
+    SendStep,
+    ServiceStep,
+    SideEffectStep,
+    SubprocessStep,
+    WaitStep,
+)
+from trellis_process.domain.engine.names import child_id
+from trellis_process.errors import Conflict
+
+TENANT, BY_KEY = "tenant-1", "one"
+PART = 2  # items in one
+ITEMS = [1, 2, 3, 4, 5]  # in three parts, of which two are dealt with at once
+
+
+def work(name: str, **more: Any) -> ServiceStep:
+    return ServiceStep(name, service=f"Services.{name}", timeout="30s", **more)
+
+
+def undone(name: str) -> ServiceStep:
+    """Work that a compensation of its own undoes."""
+    return work(name, compensate_with=f"undo_{name}")
+
+
+def defined(name: str, *steps: AnyStep, **more: Any) -> ProcessDefinition:
+    found = {each.compensate_with for step in steps for each in _inside(step)} - {None}
+    compensations = tuple(
+        Compensation(str(each), service="Undo") for each in sorted(map(str, found))
+    )
+    return ProcessDefinition(name, version=1, steps=steps, compensations=compensations, **more)
+
+
+def _inside(step: AnyStep) -> list[Any]:
+    if isinstance(step, ParallelStep):
+        return [each for branch in step.parallel.branches for each in branch.steps]
+    return [step] if hasattr(step, "compensate_with") else []
+
+
+def side_by_side(mode: Any, *lists: tuple[AnyStep, ...]) -> ParallelStep:
+    branches = tuple(Branch(name=f"b{n}", steps=steps) for n, steps in enumerate(lists))
+    return ParallelStep("block", parallel=Parallel(branches=branches, on_any_failure=mode))
+
+
+def each_of(*steps: AnyStep, **more: Any) -> ForEachStep:
+    given = {"items": "input.items", "steps": steps} | more
+    return ForEachStep("all", foreach=ForEach(**given))
+
+
+DEFINITIONS = [
+    defined(
+        "line",
+        undone("pay"),
+        SendStep("tell", channel="mail", message="Paid"),
+        SideEffectStep("mark", effects=(Effect(action="update", entity="Order", id="'o-1'"),)),
+        ConditionStep("big", condition="has(input.big)", on_true="ship"),
+        undone("ship"),
+        work("close", retry=Retry(max_attempts=2)),
+        timeout="30d",
+        sla=Sla(max_duration="5d"),
+    ),
+    defined("fan", work("first"), side_by_side("fail_fast", *((undone(n),) for n in "abc"))),
+    defined("back", side_by_side("rollback", (undone("a"),), (undone("b"),), (work("c"),))),
+    defined("waits", WaitStep("signal", wait_for_signal="paid", timeout="1h"), work("after")),
+    defined("sleeps", WaitStep("pause", wait="1h"), work("after")),
+    defined(
+        "asks",
+        HumanTaskStep(
+            "review",
+            human_task=HumanTask(
+                surface="form",
+                due="2h",
+                escalate_after="1h",
+                outcomes=(Outcome(name="yes"), Outcome(name="no", goto="fail")),
+            ),
+        ),
+        work("after"),
+    ),
+    defined("parent", SubprocessStep("run", subprocess="line"), work("after")),
+    defined("few", each_of(work("pack"), items="[1, 2]", max_concurrency=2), work("after")),
+    defined("bulk", each_of(SendStep("pack", channel="c", message="m"), max_concurrency=4)),
+    defined("slow_bulk", each_of(work("pack"), max_concurrency=4)),
+]
+
+
+def registered(stack: Stack) -> None:
+    """Every definition is there."""
+    for definition in DEFINITIONS:
+        stack.service.register(definition)
+
+
+def key_of(definition: str) -> ProcessKey:
+    """The process that these scenarios start of a definition."""
+    return ProcessKey(TENANT, process_id_for(TENANT, BY_KEY, definition=definition))
+
+
+def child_of(definition: str, step: str, part: int | None = None) -> ProcessKey:
+    """The first child that a step of that process asks for."""
+    return ProcessKey(TENANT, child_id(key_of(definition).process_id, step, 1, part))
+
+
+Doing = Callable[[Stack], object]
+
+
+def start(definition: str) -> Doing:
+    return lambda stack: stack.service.start(
+        definition, tenant_id=TENANT, input={"items": ITEMS}, key=BY_KEY
+    )
+
+
+def complete(key: ProcessKey, step: str, **more: Any) -> Doing:
+    return lambda stack: stack.service.complete_step(key, step, {"ok": True}, attempt=1, **more)
+
+
+def fail(key: ProcessKey, step: str) -> Doing:
+    return lambda stack: stack.service.fail_step(key, step, "it broke", attempt=1)
+
+
+def later(seconds: int) -> Doing:
+    return lambda stack: stack.clock.advance(seconds=seconds)
+
+
+def swept(stack: Stack) -> bool:
+    return stack.sweep()
+
+
+def told(kind: str, about: ProcessKey) -> Doing:
+    """The first event of that kind about that process is dealt with."""
+
+    def handle(stack: Stack) -> None:
+        with stack.wire.unwatched():
+            while stack.unread:
+                stack.publish(stack.unread)
+        found = (
+            e for e in stack.events if (e["type"], e["process_id"]) == (kind, about.process_id)
+        )
+        stack.children.handle(next(found))
+
+    return handle
+
+
+def prepared(*doings: Doing) -> Callable[[Stack], None]:
+    """What is done before, a second apart each."""
+
+    def prepare(stack: Stack) -> None:
+        registered(stack)
+        for doing in doings:
+            doing(stack)
+            stack.clock.advance(seconds=1)
+
+    return prepare
+
+
+def answered(doing: Doing) -> Callable[[Stack], Callable[[], bool]]:
+    """It is done until an answer comes; one of no is an answer as well."""
+
+    def act(stack: Stack) -> bool:
+        try:
+            return doing(stack) is not False
+        except Conflict:
+            return True
+
+    return lambda stack: partial(act, stack)
+
+
+LINE, FAN, BACK, WAITS = key_of("line"), key_of("fan"), key_of("back"), key_of("waits")
+ASKS, PARENT, FEW = key_of("asks"), key_of("parent"), key_of("few")
+SLOW = key_of("slow_bulk")
+CHILD = child_of("parent", "run")
+
+#: What is done before, and what is done then.
+SCENARIOS: dict[str, tuple[list[Doing], Doing]] = {
+    "a start by key": ([], start("line")),
+    "a start that asks for children": ([], start("slow_bulk")),
+    "a completion that begins the next": ([start("line")], complete(LINE, "pay")),
+    "the last completion": (
+        [start("line"), complete(LINE, "pay"), complete(LINE, "ship")],
+        complete(LINE, "close"),
+    ),
+    "a failure that is tried again": (
+        [start("line"), complete(LINE, "pay"), complete(LINE, "ship")],
+        fail(LINE, "close"),
+    ),
+    "a failure that undoes": ([start("line"), complete(LINE, "pay")], fail(LINE, "ship")),
+    "a compensation's end": (
+        [
+            start("fan"),
+            complete(FAN, "first"),
+            complete(FAN, "a"),
+            complete(FAN, "b"),
+            fail(FAN, "c"),
+        ],
+        complete(FAN, "undo:b"),
+    ),
+    "the last compensation's end": (
+        [start("line"), complete(LINE, "pay"), fail(LINE, "ship")],
+        complete(LINE, "undo:pay"),
+    ),
+    "a compensation's failure": (
+        [start("line"), complete(LINE, "pay"), fail(LINE, "ship")],
+        fail(LINE, "undo:pay"),
+    ),
+    "a rollback": (
+        [start("back"), complete(BACK, "a"), complete(BACK, "b")],
+        fail(BACK, "c"),
+    ),
+    "a fan-out": ([start("fan")], complete(FAN, "first")),
+    "an item's end": ([start("few")], complete(FEW, "pack:0")),
+    "a signal": (
+        [start("waits")],
+        lambda stack: stack.service.signal(WAITS, "paid", {"n": 1}, signal_id="s-1"),
+    ),
+    "a signal that nobody waits for": (
+        [start("line")],
+        lambda stack: stack.service.signal(LINE, "paid", {"n": 1}, signal_id="s-1"),
+    ),
+    "a claim": (
+        [start("asks")],
+        lambda stack: stack.service.claim_task(ASKS, "review", by="anna"),
+    ),
+    "an outcome": ([start("asks")], complete(ASKS, "review", outcome="yes")),
+    "a suspension": ([start("line")], lambda stack: stack.service.suspend_process(LINE)),
+    "a resumption": (
+        [
+            start("line"),
+            lambda stack: stack.service.suspend_process(LINE),
+            complete(LINE, "pay"),
+        ],
+        lambda stack: stack.service.resume_process(LINE),
+    ),
+    "a cancellation that undoes": (
+        [start("line"), complete(LINE, "pay")],
+        lambda stack: stack.service.cancel_process(LINE, compensate=True),
+    ),
+    "a retry on purpose": (
+        [start("waits"), later(3_600), swept],
+        lambda stack: stack.service.retry_step(WAITS, "signal"),
+    ),
+    "a step passed over": (
+        [start("waits"), later(3_600), swept],
+        lambda stack: stack.service.skip_step(WAITS, "signal", {"n": 1}),
+    ),
+    "a step run again": (
+        [start("line"), complete(LINE, "pay")],
+        lambda stack: stack.service.rerun_from(LINE, "pay", expected_version=2),
+    ),
+    "a sweep of a wait": ([start("sleeps"), later(3_600)], swept),
+    "a sweep of everything": (
+        [
+            start("sleeps"),
+            start("waits"),
+            start("asks"),
+            start("fan"),
+            start("line"),
+            complete(LINE, "pay"),
+            later(500_000),
+        ],
+        swept,
+    ),
+    "a child's start": ([start("parent")], told("ChildRequested", PARENT)),
+    "a child's start that comes late": (
+        [start("parent"), lambda stack: stack.service.cancel_process(PARENT)],
+        told("ChildRequested", PARENT),
+    ),
+    "a child's end": (
+        [
+            start("parent"),
+            told("ChildRequested", PARENT),
+            complete(CHILD, "pay"),
+            complete(CHILD, "ship"),
+            complete(CHILD, "close"),
+        ],
+        told("ProcessCompleted", CHILD),
+    ),
+    "a child's failure": (
+        [start("parent"), told("ChildRequested", PARENT), fail(CHILD, "pay")],
+        told("ProcessFailed", CHILD),
+    ),
+    "a child's cancellation": (
+        [
+            start("parent"),
+            told("ChildRequested", PARENT),
+            lambda stack: stack.service.cancel_process(PARENT),
+        ],
+        told("ChildCancellationRequested", PARENT),
+    ),
+    "a part's start": ([start("slow_bulk")], told("ChildRequested", SLOW)),
+    "a part's end": (
+        [start("bulk"), told("ChildRequested", key_of("bulk"))],
+        told("ProcessCompleted", child_of("bulk", "all", 0)),
+    ),
+}
+
+
+def engine_scenarios() -> list[Scenario]:
+    """Every scenario there is."""
+    return [
+        Scenario(name, prepared(*before), answered(doing))
+        for name, (before, doing) in SCENARIOS.items()
+    ]

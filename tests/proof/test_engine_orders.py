@@ -1,0 +1,225 @@
+"""Two at one process of a definition, in every order of their calls: as one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.proof.engine_scenarios import (
+    ASKS,
+    BY_KEY,
+    CHILD,
+    DEFINITIONS,
+    FAN,
+    ITEMS,
+    LINE,
+    PARENT,
+    TENANT,
+    WAITS,
+    key_of,
+)
+from tests.proof.engine_worlds import World
+from tests.proof.stack import Stack
+from tests.proof.turns import ORDERS, ProcessesInTurn, TrackersInTurn, Turns, both
+from trellis_process import (
+    InMemoryProcessRepository,
+    InMemoryStepTrackerRepository,
+    ProcessKey,
+    TrellisError,
+)
+from trellis_process.definitions.catalog import DefinitionCatalog
+from trellis_process.domain.process import Parent
+from trellis_process.dynamodb import DynamoDBProcessRepository, DynamoDBStepTrackerRepository
+from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
+from trellis_process.testing import START
+
+Act = Callable[[World], object]
+
+
+def start(definition: str, **given: Any) -> Act:
+    told = {"items": ITEMS} | given
+    return lambda world: world.service.start(definition, tenant_id=TENANT, input=told, key=BY_KEY)
+
+
+def complete(key: ProcessKey, step: str, **more: Any) -> Act:
+    return lambda world: world.service.complete_step(key, step, {"ok": True}, attempt=1, **more)
+
+
+def fail(key: ProcessKey, step: str) -> Act:
+    return lambda world: world.service.fail_step(key, step, "it broke", attempt=1)
+
+
+def cancel(key: ProcessKey, **more: Any) -> Act:
+    return lambda world: world.service.cancel_process(key, **more)
+
+
+def claim(by: str) -> Act:
+    return lambda world: world.service.claim_task(ASKS, "review", by=by)
+
+
+def swept(world: World) -> None:
+    world.checker.check_for_timed_out_steps()
+
+
+def signalled(world: World) -> None:
+    world.service.signal(WAITS, "paid", {"n": 1}, signal_id="s-1")
+
+
+def child_begun(world: World) -> None:
+    parent = world.service.get_process(TENANT, PARENT.process_id)
+    world.service.start_child(parent, TOLD, CHILD.process_id, "line", None)
+
+
+def child_reported(world: World) -> None:
+    child = world.service.get_process(TENANT, CHILD.process_id)
+    world.service.child_ended(PARENT, TOLD, child, "")
+
+
+TOLD = Parent(process_id=PARENT.process_id, step_name="run", attempt=1)
+ENDED_CHILD = [
+    start("parent"),
+    child_begun,
+    *(complete(CHILD, name) for name in ("pay", "ship", "close")),
+]
+FANNED = [start("fan"), complete(FAN, "first")]
+FAILING = [*FANNED, complete(FAN, "a"), complete(FAN, "b"), fail(FAN, "c")]
+
+#: What is done before, how many seconds then pass, and which two meet.
+PAIRS: dict[str, tuple[list[Act], int, Act, Act]] = {
+    "two starts with one key": ([], 0, start("line"), start("line", big=True)),
+    "the ends of the last two branches": (
+        [*FANNED, complete(FAN, "a")],
+        0,
+        complete(FAN, "b"),
+        complete(FAN, "c"),
+    ),
+    "a completion and a failure that cancels it": (FANNED, 0, complete(FAN, "a"), fail(FAN, "b")),
+    "two failures side by side": ([*FANNED, complete(FAN, "a")], 0, fail(FAN, "b"), fail(FAN, "c")),
+    "a signal and the end of its time": ([start("waits")], 3_600, signalled, swept),
+    "a signal twice": ([start("waits")], 0, signalled, signalled),
+    "two items' ends": (
+        [start("few")],
+        0,
+        complete(key_of("few"), "pack:0"),
+        complete(key_of("few"), "pack:1"),
+    ),
+    "two claims": ([start("asks")], 0, claim("anna"), claim("bert")),
+    "an escalation and an outcome": (
+        [start("asks")],
+        3_600,
+        swept,
+        complete(ASKS, "review", outcome="yes"),
+    ),
+    "the end of a task's time and an outcome": (
+        [start("asks")],
+        7_200,
+        swept,
+        complete(ASKS, "review", outcome="no"),
+    ),
+    "two outcomes": (
+        [start("asks")],
+        0,
+        complete(ASKS, "review", outcome="yes"),
+        complete(ASKS, "review", outcome="no"),
+    ),
+    "a cancellation and a completion": (
+        [start("line")],
+        0,
+        cancel(LINE, compensate=True),
+        complete(LINE, "pay"),
+    ),
+    "a cancellation and a compensation's end": (
+        FAILING,
+        0,
+        cancel(FAN, compensate=True),
+        complete(FAN, "undo:b"),
+    ),
+    "a compensation's end twice": (FAILING, 0, complete(FAN, "undo:b"), complete(FAN, "undo:b")),
+    "a compensation's timeout and its end": (FAILING, 60, swept, complete(FAN, "undo:b")),
+    "a retry's timeout and a late success": ([start("line")], 30, swept, complete(LINE, "pay")),
+    "a suspension and a completion": (
+        [start("line")],
+        0,
+        lambda world: world.service.suspend_process(LINE),
+        complete(LINE, "pay"),
+    ),
+    "a resumption and a completion": (
+        [start("line"), lambda world: world.service.suspend_process(LINE)],
+        0,
+        lambda world: world.service.resume_process(LINE),
+        complete(LINE, "pay"),
+    ),
+    "a cancellation and a child's end": (ENDED_CHILD, 0, cancel(PARENT), child_reported),
+    "a child's end twice": (ENDED_CHILD, 0, child_reported, child_reported),
+    "two starts of one child": ([start("parent")], 0, child_begun, child_begun),
+}
+
+
+@pytest.mark.parametrize("store", ["memory", "dynamodb"])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_two_at_once_end_as_one_after_the_other(
+    pair: str, store: str, stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    catalog = DefinitionCatalog(InMemoryDefinitionRepository())
+    for definition in DEFINITIONS:
+        catalog.register(definition)
+    end = partial(_end, PAIRS[pair], store, stack, catalog)
+    one_after_the_other = [end("AAAAA"), end("BBBBB")]
+
+    ends = {order: end(order) for order in ORDERS}
+
+    assert {order: each for order, each in ends.items() if each not in one_after_the_other} == {}
+    assert all(each in ends.values() for each in one_after_the_other), "an order that matters"
+    record_property("covered", f"{len(ORDERS)} orders of two at one process of a definition")
+
+
+def _end(
+    pair: tuple[list[Act], int, Act, Act],
+    store: str,
+    stack: Stack,
+    catalog: DefinitionCatalog,
+    order: str,
+) -> tuple[Any, ...]:
+    """How a pair ends: every process as stored, with its latest events, and what each was told."""
+    before, seconds, *acts = pair
+    stack.reset()
+    clock = stack.clock
+    processes: Any
+    trackers: Any
+    if store == "memory":
+        processes = InMemoryProcessRepository()
+        trackers = InMemoryStepTrackerRepository(processes)
+    else:
+        processes = DynamoDBProcessRepository(stack.table)
+        trackers = DynamoDBStepTrackerRepository(stack.table)
+    alone = World(processes, trackers, catalog, clock)
+    for each in before:
+        each(alone)
+    clock.set(START)
+    clock.advance(seconds=seconds)
+
+    turns = Turns(order)
+    worlds = [
+        World(
+            ProcessesInTurn(processes, turns, who),
+            TrackersInTurn(trackers, turns, who),
+            catalog,
+            clock,
+        )
+        for who in "AB"
+    ]
+    results = both(
+        turns,
+        {who: partial(act, world) for who, act, world in zip("AB", acts, worlds, strict=True)},
+    )
+    codes = []
+    for who in "AB":
+        assert not isinstance(results[who], Exception) or isinstance(results[who], TrellisError), (
+            results[who]
+        )
+        codes.append(getattr(results[who], "code", None))
+    found = alone.service.list_processes(TENANT).processes
+    return sorted(found, key=lambda process: process.process_id), codes

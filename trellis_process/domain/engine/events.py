@@ -1,0 +1,76 @@
+"""Events that only processes with a definition have, and that say more than what happened where.
+
+They stand apart because most functions never meet them, and a class with fields takes its time to
+make; ``domain.events`` finds them here when they are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trellis_process.domain.events import ProcessEvent, StepEvent
+from trellis_process.domain.limits import JsonValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSent(StepEvent):
+    """A message for a channel, with which its step is completed."""
+
+    channel: str
+    message: str
+    payload: JsonValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectsRequested(StepEvent):
+    """Entities are to be created, updated or deleted, with which the step is completed.
+
+    Each effect has an ``action``, an ``entity``, an ``id`` (but for one to create) and ``set``.
+    """
+
+    effects: list[dict[str, JsonValue]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildRequested(StepEvent):
+    """A process is to be started as a child: of a definition, or a part of this one's items."""
+
+    child_id: str
+    #: The definition of a child of another kind; None for a part of a foreach.
+    child_definition: str | None = None
+    #: Its version; None for the newest.
+    child_definition_version: int | None = None
+    #: Which part of the items, from 0.
+    part: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildCancellationRequested(StepEvent):
+    """A child is to be cancelled, because its parent does not need it any more."""
+
+    child_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignalReceived(ProcessEvent):
+    """A signal came; a step that waits for it takes it, or it is kept for one that will."""
+
+    signal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessReopened(ProcessEvent):
+    """Somebody lets a process go on at a step, after it failed or from an earlier one again."""
+
+    step_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlaBreached(ProcessEvent):
+    """A process, or a step of it, takes longer than agreed; told once for each tier."""
+
+    tier: str
+    expected_ms: int
+    actual_ms: int
+    #: None where it is about the process.
+    step_name: str | None = None

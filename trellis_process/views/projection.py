@@ -1,0 +1,142 @@
+"""What events change in the views: of one process, in whatever order they come, each once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from trellis_process.domain.states import ProcessState
+from trellis_process.views.bus_event import BusEvent
+from trellis_process.views.process_row import ProcessRow, TaskMark
+from trellis_process.views.statistics import (
+    Counts,
+    count_key,
+    counted_of,
+    counted_step,
+    standing,
+)
+from trellis_process.views.task_entry import TaskEntry, task_of
+
+_TELL_A_TASK = {"TaskOpened", "TaskClaimed", "TaskReleased", "TaskEscalated"}
+_END_A_STEP = {"StepCompleted", "StepFailed", "StepSkipped", "StepCancelled"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What is to be kept, all of it or nothing, if the row is still as it was."""
+
+    #: None where there was none.
+    before: ProcessRow | None
+    row: ProcessRow
+    #: By step: the task as it is now, or None for one that is not open any more.
+    tasks: dict[str, TaskEntry | None] = field(default_factory=dict)
+    #: What is counted more, or less.
+    counts: Counts = field(default_factory=dict)
+
+
+def project(before: ProcessRow | None, events: Iterable[BusEvent]) -> Changes | None:
+    """What these events of one process change; None where all of them were counted already.
+
+    A state, or a task, is as the event of the highest version says, so the order in which events
+    come does not matter; and what is counted by itself is counted with the first coming.
+    """
+    row, tasks, counts = before, dict[str, TaskEntry | None](), Counts()
+    for event in sorted(events, key=lambda each: each.place):
+        if row is None:
+            row = _first_row(event)
+        if event in row.seen:
+            continue
+        _count(counts, row, event)
+        row = _with_state(row, event)
+        row = _with_task(row, event, tasks)
+        row = replace(row, seen=row.seen.plus(event))
+        row = _without_old_marks(row, tasks)
+    if row is None or row == before:
+        return None
+    return finished(before, row, tasks, counts)
+
+
+def finished(
+    before: ProcessRow | None,
+    row: ProcessRow,
+    tasks: dict[str, TaskEntry | None],
+    counts: Counts,
+) -> Changes:
+    """The changes from one row to another, with what the process counts for as it stands."""
+    now = standing(row)
+    now.subtract(standing(before))
+    counts.setdefault(count_key(row), Counter()).update(now)
+    told = {
+        key: Counter({name: n for name, n in each.items() if n}) for key, each in counts.items()
+    }
+    kept = set() if before is None else set(before.open_tasks)
+    return Changes(
+        before=before,
+        row=row.next(),
+        # What never was in the inbox need not be taken out.
+        tasks={step: task for step, task in tasks.items() if task is not None or step in kept},
+        counts={key: each for key, each in told.items() if each},
+    )
+
+
+def _first_row(event: BusEvent) -> ProcessRow:
+    return ProcessRow(
+        key=event.key,
+        process_type=event.process_type,
+        definition_version=event.definition_version,
+        aggregate_type=event.detail["aggregate_type"],
+        aggregate_id=event.detail["aggregate_id"],
+        is_part=event.is_of_part,
+        state=event.state,
+        version=0,
+        changed_at=event.time,
+    )
+
+
+def _with_state(row: ProcessRow, event: BusEvent) -> ProcessRow:
+    if event.version >= row.version:
+        row = replace(row, state=event.state, version=event.version, changed_at=event.time)
+    if event.type == "ProcessStarted":
+        found_by = event.detail.get("search_attributes", {})
+        row = replace(row, started_at=event.time, search_attributes=found_by)
+    if event.type == "SlaBreached" or event.detail.get("breaches"):
+        row = replace(row, is_breached=True)
+    return row
+
+
+def _with_task(row: ProcessRow, event: BusEvent, tasks: dict[str, TaskEntry | None]) -> ProcessRow:
+    step = event.step_name
+    if step is not None and event.type in _TELL_A_TASK | _END_A_STEP:
+        mark = row.tasks.get(step)
+        if event.version > row.closed_through and (mark is None or event.place > mark.place):
+            task = task_of(event) if event.type in _TELL_A_TASK else None
+            marks = {**row.tasks, step: TaskMark(event.place, is_open=task is not None)}
+            tasks[step] = task
+            row = replace(row, tasks=marks)
+    # What is open in a process that ends, or is undone, is given up without an event of its own.
+    if event.state.is_final or event.state is ProcessState.COMPENSATING:
+        row = replace(row, closed_through=max(row.closed_through, event.version))
+    return row
+
+
+def _without_old_marks(row: ProcessRow, tasks: dict[str, TaskEntry | None]) -> ProcessRow:
+    """Without the marks of closed tasks about which no event can come any more."""
+    settled = row.seen.through_version()
+    kept = {}
+    for step, mark in row.tasks.items():
+        version, _ = mark.place
+        if version <= row.closed_through:
+            tasks[step] = None
+        elif mark.is_open or version > settled:
+            kept[step] = mark
+    return row if kept == row.tasks else replace(row, tasks=kept)
+
+
+def _count(counts: Counts, row: ProcessRow, event: BusEvent) -> None:
+    of_process, of_step = counted_of(event)
+    if of_process:
+        counts.setdefault(count_key(row), Counter()).update(of_process)
+    if of_step and event.step_name is not None:
+        step = counted_step(event.step_name, event.definition_version)
+        counts.setdefault(count_key(row, step), Counter()).update(of_step)
