@@ -49,7 +49,7 @@ check: $(READY) ## Lint, types, direction of imports
 	$(BIN)/lint-imports --no-logo
 
 unit: $(READY) ## Run the tests, also those that need the local cloud
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
 
 bench: $(READY) ## Measure, into benchmarks/RESULTS.md; NAMES="units cpu" measures only these
 	$(BIN)/python -m benchmarks $(NAMES)

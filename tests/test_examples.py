@@ -87,7 +87,9 @@ def test_an_expense_is_paid_approved_rejected_or_forgotten() -> None:
     reports = told.split("rep-")[1:]
 
     assert "TaskOpened" not in reports[0]
-    assert "mia is told: outcome: got 'aprove'; allowed is one of approve, reject" in told
+    assert (
+        "mia is told: step 'review' got outcome 'aprove'; allowed is one of approve, reject" in told
+    )
     assert "03-04 11:00  TaskEscalated" in told
     assert (
         "03-05 12:00  MessageSent      ExpenseRejected {'to': 'ann', 'why': 'no receipt'}" in told

@@ -19,6 +19,7 @@
     │   ├── ProcessFinished       the process is completed, failed or cancelled
     │   ├── StepFinished          the step is completed, failed, skipped or cancelled
     │   ├── StepNotStarted        only a started step can do this
+    │   ├── OutcomeUnknown        the report names an outcome that the step does not have
     │   ├── StepNotCompleted      only a completed step has results
     │   ├── AttemptUnknown        the report names an attempt that was never started
     │   ├── ResumptionUnknown     the report names a resumption that is not the next one
@@ -217,6 +218,18 @@ class StepNotStarted(Conflict):
 
     def __init__(self, action: str, step_name: str, step_state: str) -> None:
         super().__init__(f"cannot {action}: step {step_name!r} is {step_state}; start it first")
+
+
+class OutcomeUnknown(Conflict):
+    """The report names an outcome that the step does not have, or none where it has some."""
+
+    code = "outcome_unknown"
+
+    def __init__(self, step_name: str, outcome: str | None, known: Sequence[str]) -> None:
+        self.known = list(known)
+        given = "none" if outcome is None else shown(outcome)
+        there = f"one of {', '.join(known)}" if known else "none, for it is no human task"
+        super().__init__(f"step {step_name!r} got outcome {given}; allowed is {there}")
 
 
 class StepNotCompleted(Conflict):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_process import ManualClock, Process, ProcessDefinition
-from trellis_process.errors import InvalidInput, TaskTaken
+from trellis_process.errors import OutcomeUnknown, TaskTaken
 from trellis_process.runner import Runner
 from trellis_process.worker import Fatal, StepContext
 
@@ -67,7 +67,7 @@ def main() -> None:
         print(f"  tom is told: {taken}")
     try:
         runner.engine.complete_step(approved, "review", outcome="aprove", actor="mia")
-    except InvalidInput as refused:
+    except OutcomeUnknown as refused:
         print(f"  mia is told: {refused}")
     runner.engine.complete_step(approved, "review", outcome="approve", actor="mia")
     runner.run()

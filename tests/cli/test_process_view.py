@@ -137,11 +137,11 @@ def test_a_retry_says_when_it_comes_and_why(office: Office) -> None:
 def test_a_task_says_who_is_asked_what_and_until_when(office: Office) -> None:
     process = office.start()
     office.done(process, "check")
-    asked = "review waiting 1 a manager at expense_review: approve or reject, due in 7 d"
+    asked = "review waiting 1 manager at expense_review: approve or reject, due in 7 d"
     assert asked in office.view(process)
 
     office.runner.engine.claim_task(process.key, "review", by="anna")
-    mine = "review waiting 1 anna, a manager at expense_review: approve or reject, due in 7 d"
+    mine = "review waiting 1 anna, manager at expense_review: approve or reject, due in 7 d"
     assert mine in office.view(process)
 
     office.done(process, "review", outcome="approve")

@@ -109,7 +109,7 @@ def test_a_timeline_says_what_each_event_of_a_definition_means_and_who_caused_it
     for said in (
         "0.00 s ● process started version 3, child of month-2026-03, by payments",
         "0.00 s ▸ reserve started attempt 1, Budgets.reserve, by payments",
-        "2.00 s ? review asks a person at expense_review, for a manager, due in 7 d, by payments",
+        "2.00 s ? review asks a person at expense_review, for manager, due in 7 d, by payments",
         "60 m 00 s ? review taken by user-anna",
         "2 h 00 m ? review released by user-anna: on holiday",
         "2 d 01 h ← signal received receipt, by payments",

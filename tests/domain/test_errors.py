@@ -27,6 +27,7 @@ CODES = {
     "ProcessFinished": "process_finished",
     "StepFinished": "step_finished",
     "StepNotStarted": "step_not_started",
+    "OutcomeUnknown": "outcome_unknown",
     "StepNotCompleted": "step_not_completed",
     "AttemptUnknown": "attempt_unknown",
     "ResumptionUnknown": "resumption_unknown",

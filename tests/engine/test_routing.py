@@ -12,7 +12,7 @@ from trellis_process.domain.definition.steps import (
     SideEffectStep,
     Transition,
 )
-from trellis_process.errors import InvalidInput, NotReported, StepFinished
+from trellis_process.errors import NotReported, OutcomeUnknown, StepFinished
 
 
 def test_steps_follow_one_another_in_the_order_of_the_list():
@@ -256,7 +256,7 @@ def test_outputs_without_a_value_fail_the_process():
 
 def test_work_has_no_outcomes_to_choose_from():
     drive = Drive(service("a")).start()
-    with pytest.raises(InvalidInput, match="outcome"):
+    with pytest.raises(OutcomeUnknown, match="no human task"):
         drive.complete("a", outcome="approve")
 
 

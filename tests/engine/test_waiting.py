@@ -8,8 +8,8 @@ from tests.engine.driving import START, Drive, seconds, service
 from trellis_process.domain.definition.steps import HumanTask, HumanTaskStep, Outcome, WaitStep
 from trellis_process.domain.engine import commands
 from trellis_process.errors import (
-    InvalidInput,
     NotReported,
+    OutcomeUnknown,
     ProcessFinished,
     StepFinished,
     TaskTaken,
@@ -152,7 +152,7 @@ def test_the_first_completion_wins_and_the_second_gets_its_result():
 @pytest.mark.parametrize("outcome", ["aprove", None, ""])
 def test_an_unknown_outcome_is_refused_with_those_that_are_known(outcome):
     drive = Drive(review()).start()
-    with pytest.raises(InvalidInput, match="approve, reject, later"):
+    with pytest.raises(OutcomeUnknown, match="approve, reject, later"):
         drive.complete("review", outcome=outcome)
 
 
@@ -185,7 +185,7 @@ def test_a_task_past_its_due_date_has_timed_out():
 def test_timed_out_may_be_an_outcome_with_a_way_of_its_own():
     outcomes = (Outcome(name="ok"), Outcome(name="timed_out", goto="remind"))
     drive = Drive(review(outcomes=outcomes), service("never"), service("remind")).start()
-    with pytest.raises(InvalidInput, match="allowed is one of ok"):
+    with pytest.raises(OutcomeUnknown, match="allowed is one of ok"):
         drive.complete("review", outcome="timed_out")
     assert drive.sweep("7d").open() == ["remind"]
 

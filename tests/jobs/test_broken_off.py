@@ -10,7 +10,7 @@ import pytest
 from tests.jobs.world import OF_V1, TENANT, Killed, World, cancel, command
 from trellis_process.application import job_service
 from trellis_process.application.job_request import CommandName, JobCommand
-from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.application.jobs import Job
 
 COMMANDS = [
@@ -46,7 +46,7 @@ def check(world: World, job: Job, count: int = 7) -> None:
     assert list(world.changes_by(job).values()) == [1] * count
     results = world.results(job)
     assert len({each.process_id for each in results}) == len(results) == count
-    assert {each.outcome for each in results} == {Outcome.DONE}
+    assert {each.outcome for each in results} == {JobOutcome.DONE}
 
 
 @pytest.mark.parametrize("asked", COMMANDS, ids=lambda each: each.command)
@@ -98,7 +98,7 @@ def test_a_step_that_moved_on_after_the_job_broke_off_is_not_given_the_command_a
 
     assert world.changes_by(job) == {order.process_id: 1}
     (result,) = world.results(job)
-    assert (result.outcome, result.code) == (Outcome.UNCHANGED, "gone_on")
+    assert (result.outcome, result.code) == (JobOutcome.UNCHANGED, "gone_on")
     assert world.get(order).step("pack").visits == 2
 
 

@@ -12,7 +12,7 @@ from tests.jobs.world import OF_V1, TENANT, Killed, World, cancel, command
 from trellis_process import ProcessStep
 from trellis_process.application import job_service
 from trellis_process.application.job_request import CommandName, JobFilter
-from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.errors import (
     IdempotencyKeyReused,
@@ -52,7 +52,7 @@ def test_a_job_cancels_the_processes_of_one_version_and_no_others(world: World) 
     results = world.results(job)
     assert [each.process_id for each in results] == [each.process_id for each in reversed(first)]
     assert {(each.outcome, each.state, each.version) for each in results} == {
-        (Outcome.DONE, "cancelled", 2)
+        (JobOutcome.DONE, "cancelled", 2)
     }
     assert results[0].events == ("ProcessCancelled",)
 
@@ -69,7 +69,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(world: World) -> No
     assert world.changes_by(job) == {}
     assert (job.progress.matched, job.progress.done) == (3, 3)
     assert {(each.outcome, each.state, each.events) for each in world.results(job)} == {
-        (Outcome.DONE, "cancelled", ("ProcessCancelled",))
+        (JobOutcome.DONE, "cancelled", ("ProcessCancelled",))
     }
 
 
@@ -119,7 +119,7 @@ def test_a_real_run_touches_only_what_its_dry_run_listed(world: World) -> None:
 
     assert real.expected == 3
     assert (real.progress.matched, real.progress.done, real.progress.refused) == (3, 2, 1)
-    (refused,) = world.results(real, outcome=Outcome.REFUSED)
+    (refused,) = world.results(real, outcome=JobOutcome.REFUSED)
     assert (refused.process_id, refused.code) == (listed[1].process_id, "no_longer_matches")
     assert world.get(step_further).state is ProcessState.CANCELLED
     assert {world.get(each).state for each in later} == {ProcessState.IN_PROGRESS}
@@ -202,7 +202,7 @@ def test_a_retry_without_a_name_is_about_the_step_that_failed_last(world: World)
     jobs.run(TENANT, job.job_id)
 
     (result,) = world.results(job)
-    assert (result.step_name, result.outcome) == ("pay", Outcome.DONE)
+    assert (result.step_name, result.outcome) == ("pay", JobOutcome.DONE)
     step = world.get(order).step("pay")
     assert (step.state, step.attempt) == (StepState.IN_PROGRESS, 2)
 
@@ -238,7 +238,7 @@ def test_what_the_rules_refuse_is_told_with_its_code_and_stops_nothing(world: Wo
     job = jobs.run(TENANT, jobs.start(TENANT, rerun, JobFilter(process_type="order")).job_id)
 
     assert (job.progress.done, job.progress.refused) == (1, 1)
-    (refused,) = world.results(job, outcome=Outcome.REFUSED)
+    (refused,) = world.results(job, outcome=JobOutcome.REFUSED)
     assert (refused.process_id, refused.code) == (plain.process_id, "no_definition")
     assert "no definition" in (refused.message or "")
     assert world.get(order).step("pack").visits == 2
@@ -409,7 +409,7 @@ def test_what_the_store_does_not_take_is_tried_again_and_then_told(world: World)
     job = jobs.run(TENANT, jobs.start(TENANT, cancel(), OF_V1).job_id)
 
     assert (job.progress.done, job.progress.failed) == (1, 1)
-    (failed,) = world.results(job, outcome=Outcome.FAILED)
+    (failed,) = world.results(job, outcome=JobOutcome.FAILED)
     assert (failed.process_id, failed.code) == (first.process_id, "store_unavailable")
     assert failures == {first.process_id: 3, second.process_id: 2}
 

@@ -247,6 +247,14 @@ SCENARIOS: dict[str, tuple[list[Doing], Doing]] = {
         [start("asks")],
         lambda stack: stack.service.claim_task(ASKS, "review", by="anna"),
     ),
+    "a release": (
+        [start("asks"), lambda stack: stack.service.claim_task(ASKS, "review", by="anna")],
+        lambda stack: stack.service.release_task(ASKS, "review"),
+    ),
+    "a reassignment": (
+        [start("asks")],
+        lambda stack: stack.service.reassign_task(ASKS, "review", to="ben"),
+    ),
     "an outcome": ([start("asks")], complete(ASKS, "review", outcome="yes")),
     "a suspension": ([start("line")], lambda stack: stack.service.suspend_process(LINE)),
     "a resumption": (

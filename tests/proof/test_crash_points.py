@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.proof.crash_points import crash_points, violations
+from tests.proof.engine_scenarios import engine_scenarios
 from tests.proof.scenarios import OTHERS, Scenario, commands_covered, scenarios
 from tests.proof.stack import Stack
 from trellis_process.commands.command import COMMANDS
@@ -26,8 +27,24 @@ def test_whatever_stops_it_where_it_ends_as_if_nothing_had(
     record_property("covered", f"{len(found)} crash points")
 
 
+#: Commands that only a process with a definition takes, and the scenario that stops each.
+OF_DEFINITIONS = {
+    "ClaimTask": "a claim",
+    "ReassignTask": "a reassignment",
+    "ReleaseTask": "a release",
+    "RerunFrom": "a step run again",
+    "ResumeProcess": "a resumption",
+    "RetryStep": "a retry on purpose",
+    "Signal": "a signal",
+    "SkipStep": "a step passed over",
+    "Start": "a start by key",
+    "SuspendProcess": "a suspension",
+}
+
+
 def test_every_command_is_stopped() -> None:
-    assert set(commands_covered()) == set(COMMANDS)
+    assert {*commands_covered(), *OF_DEFINITIONS} == set(COMMANDS)
+    assert set(OF_DEFINITIONS.values()) <= {str(each) for each in engine_scenarios()}
 
 
 def test_every_call_of_every_part_is_stopped(stack: Stack) -> None:

@@ -34,6 +34,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What a request may say that is nobody's, so that it is the same for everybody.
 PLAIN: dict[str, Any] = {
     "Accept": "application/yaml",
+    "assignee": "somebody",
     "attempt": 1,
     "auto_start_steps": True,
     "by": "somebody",
@@ -45,6 +46,7 @@ PLAIN: dict[str, Any] = {
     "definition_version": 1,
     "document": "process: approval",
     "dry_run": True,
+    "due_before": "2027-01-01T00:00:00Z",
     "error": "an error",
     "expected_version": 2,
     "fatal": True,
@@ -52,6 +54,7 @@ PLAIN: dict[str, Any] = {
     "input": {},
     "limit": 1,
     "metadata": {"is_metadata": True},
+    "name": "an_attribute",
     "outcome": "approve",
     "output": {"is_output": True},
     "payload": {"is_payload": True},
@@ -59,6 +62,7 @@ PLAIN: dict[str, Any] = {
     "resumption": 1,
     "retries_permitted": 1,
     "retry_after_ms": 1000,
+    "role": "a_role",
     "search_attributes": {},
     "signal": "paid",
     "signal_id": "signal-1",
@@ -69,6 +73,7 @@ PLAIN: dict[str, Any] = {
     "strict": True,
     "timeout_ms": 1000,
     "to": "2",  # a version in a query, and somebody in a body
+    "value": "a value",
     "version": 1,
 }
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from trellis_process.application.clock import Clock
 from trellis_process.application.deciding import Definitions, Pause, decide_and_save
 from trellis_process.application.job_request import CommandName, JobCommand
-from trellis_process.application.job_states import Outcome
+from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, JobResult
 from trellis_process.application.repositories import ProcessRepository
 from trellis_process.domain.course import Course
@@ -105,9 +105,9 @@ class JobOrders:
             refusal.process = process
             raise
         if not process.has_changed:
-            return replace(_at(entry, process), outcome=Outcome.UNCHANGED)
+            return replace(_at(entry, process), outcome=JobOutcome.UNCHANGED)
         events = tuple(event.type for event in process.events)[:MAX_EVENTS]
-        return replace(_at(entry, process), outcome=Outcome.DONE, version=version, events=events)
+        return replace(_at(entry, process), outcome=JobOutcome.DONE, version=version, events=events)
 
     def _given(self, job: Job, process: Process, entry: JobResult) -> JobResult:
         trigger, decided_on = _trigger(job, entry)
@@ -126,7 +126,7 @@ class JobOrders:
             raise
         if changed.version > decided_on() or _is_of(job, changed):
             return _done(entry, changed)
-        return replace(_at(entry, changed), outcome=Outcome.UNCHANGED)
+        return replace(_at(entry, changed), outcome=JobOutcome.UNCHANGED)
 
     def _told(self, entry: JobResult, act: Callable[[], JobResult]) -> JobResult:
         """What ``act`` gives, or what it raised as a result; a store in trouble is asked again."""
@@ -142,8 +142,8 @@ class JobOrders:
             except Exception as error:  # of one process, for whose sake the others do not wait
                 logger.exception("a job met what nobody expected in process %s", entry.process_id)
                 told = f"{type(error).__name__}: it is on record in the log"
-                return _ended(entry, Outcome.FAILED, UNEXPECTED, told)
-        return _ended(entry, Outcome.FAILED, failure.code, str(failure))
+                return _ended(entry, JobOutcome.FAILED, UNEXPECTED, told)
+        return _ended(entry, JobOutcome.FAILED, failure.code, str(failure))
 
     def _course(self, process: Process) -> Course | None:
         version = process.definition_version
@@ -205,15 +205,15 @@ def _at(entry: JobResult, process: Process) -> JobResult:
 
 def _done(entry: JobResult, process: Process) -> JobResult:
     events = tuple(event.type for event in process.events)[:MAX_EVENTS]
-    return replace(_at(entry, process), outcome=Outcome.DONE, events=events)
+    return replace(_at(entry, process), outcome=JobOutcome.DONE, events=events)
 
 
 def _refused(entry: JobResult, refusal: TrellisError) -> JobResult:
     process = refusal.process if isinstance(refusal, Conflict) else None
     told = entry if process is None else _at(entry, process)
-    outcome = Outcome.UNCHANGED if isinstance(refusal, GoneOn) else Outcome.REFUSED
+    outcome = JobOutcome.UNCHANGED if isinstance(refusal, GoneOn) else JobOutcome.REFUSED
     return _ended(told, outcome, refusal.code, str(refusal))
 
 
-def _ended(entry: JobResult, outcome: Outcome, code: str, told: str) -> JobResult:
+def _ended(entry: JobResult, outcome: JobOutcome, code: str, told: str) -> JobResult:
     return replace(entry, outcome=outcome, code=code, message=told[:MAX_MESSAGE_CHARACTERS])

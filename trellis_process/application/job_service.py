@@ -12,7 +12,7 @@ from trellis_process.application.clock import Clock, system_clock
 from trellis_process.application.deciding import Definitions, Pause
 from trellis_process.application.job_orders import JobOrders
 from trellis_process.application.job_request import STATES, JobCommand, JobFilter
-from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.application.jobs import Job, JobPage, JobRepository, JobResult, ResultPage
 from trellis_process.application.repositories import ProcessRepository
 from trellis_process.domain.limits import (
@@ -167,7 +167,7 @@ class JobService:
         tenant_id: str,
         job_id: str,
         *,
-        outcome: Outcome | None = None,
+        outcome: JobOutcome | None = None,
         limit: int = MAX_RESULTS,
         cursor: str | None = None,
     ) -> ResultPage:
@@ -290,7 +290,7 @@ class JobService:
         assert job.of is not None, "it follows a dry run"
         dry_run = self.get(job.tenant_id, job.of)
         foreseen = self._stored_page(dry_run, job.pages)
-        of_dry_run = [each for each in foreseen.results if each.outcome is Outcome.DONE]
+        of_dry_run = [each for each in foreseen.results if each.outcome is JobOutcome.DONE]
         found = []
         for each in of_dry_run:
             process = self._processes.get(ProcessKey(job.tenant_id, each.process_id))

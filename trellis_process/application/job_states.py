@@ -23,7 +23,7 @@ class JobState(StrEnum):
         return self in (JobState.COMPLETED, JobState.CANCELLED)
 
 
-class Outcome(StrEnum):
+class JobOutcome(StrEnum):
     """What became of one process; in a dry run, what would."""
 
     #: The command changed it.

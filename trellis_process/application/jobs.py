@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from trellis_process.application.job_request import JobCommand, JobFilter, filter_from_json
-from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.domain.time import moment_from, to_text
 
 
@@ -31,7 +31,7 @@ class JobProgress:
         return JobProgress(
             looked_at=self.looked_at + page.looked_at,
             matched=self.matched + len(outcomes),
-            **{each.value: getattr(self, each.value) + outcomes.count(each) for each in Outcome},
+            **{each.value: getattr(self, each.value) + outcomes.count(each) for each in JobOutcome},
         )
 
     def as_json(self) -> dict[str, int]:
@@ -45,7 +45,7 @@ class JobResult:
 
     process_id: str
     #: None while the job has not come to it.
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     #: The version of the process after the command, or at which it was refused.
     version: int | None = None
     #: The state of the process then.
@@ -243,7 +243,7 @@ def result_from_json(value: Mapping[str, Any]) -> JobResult:
     try:
         return JobResult(
             process_id=value["process_id"],
-            outcome=Outcome(value["outcome"]) if "outcome" in value else None,
+            outcome=JobOutcome(value["outcome"]) if "outcome" in value else None,
             version=value.get("version"),
             state=value.get("state"),
             step_name=value.get("step_name"),

@@ -132,7 +132,7 @@ def _task(event: Envelope) -> str:
     role = event.get("assignee_role")
     return _list(
         f"at {event['surface']}",
-        f"for a {role}" if role else "",
+        f"for {role}" if role else "",
         f"{event['assignee']}'s" if "assignee" in event else "",
         _until(event, "due_at", "due in {}"),
     )

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from trellis_process.application.job_request import CommandName, JobCommand, JobFilter
-from trellis_process.application.job_states import Outcome
+from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, job_as_json
 from trellis_process.cli.job_view import job_view, progress_line, results_table
 from trellis_process.cli.processes import Asked, json_value, on_processes
@@ -143,14 +143,14 @@ def show(asked: Asked, job_id: str, follow: bool) -> None:
 @click.argument("job_id")
 @click.option(
     "--outcome",
-    type=click.Choice([outcome.value for outcome in Outcome]),
+    type=click.Choice([outcome.value for outcome in JobOutcome]),
     help="Only those with this outcome.",
 )
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most.")
 def results(asked: Asked, job_id: str, outcome: str | None, limit: int) -> None:
     """List what became of each process, or in a dry run what would."""
     found = asked.client.get_job_results(
-        asked.tenant_id, job_id, outcome=None if outcome is None else Outcome(outcome)
+        asked.tenant_id, job_id, outcome=None if outcome is None else JobOutcome(outcome)
     )
     some = list(islice(found, limit))
     if asked.as_json:

@@ -43,9 +43,7 @@ def until(step: ProcessStep, now: datetime) -> str:
 def _person(step: ProcessStep) -> str:
     assert step.task is not None, "an open task has terms"
     task = step.task
-    whose = f"a {task.assignee_role}" if task.assignee_role else "a person"
-    if task.assignee is not None:
-        whose = task.assignee + (f", {whose}" if task.assignee_role else "")
+    whose = ", ".join(filter(None, (task.assignee, task.assignee_role))) or "anybody"
     outcomes = " or ".join(name for name, _ in task.outcomes)
     return f"{whose} at {task.surface}: {outcomes}"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from trellis_process.application.job_request import JobCommand, JobFilter
-from trellis_process.application.job_states import Outcome
+from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, ResultPage, job_from_json, result_from_json
 from trellis_process.domain.limits import MAX_REASON_CHARACTERS, check_name, check_optional_text
 from trellis_process.errors import InvalidInput
@@ -43,15 +43,15 @@ def job_body(
     return body
 
 
-def results_query(outcome: Outcome | None, cursor: str | None) -> dict[str, str]:
+def results_query(outcome: JobOutcome | None, cursor: str | None) -> dict[str, str]:
     """Which results are asked for."""
     query = {} if cursor is None else {"cursor": cursor}
     if outcome is None:
         return query
     try:
-        return {**query, "outcome": Outcome(outcome).value}
+        return {**query, "outcome": JobOutcome(outcome).value}
     except ValueError:
-        allowed = f"allowed are {', '.join(Outcome)}"
+        allowed = f"allowed are {', '.join(JobOutcome)}"
         raise InvalidInput("outcome", outcome, allowed) from None
 
 

@@ -53,6 +53,7 @@ CLASSES: dict[str, type[TrellisError]] = {
         errors.ProcessFinished,
         errors.StepFinished,
         errors.StepNotStarted,
+        errors.OutcomeUnknown,
         errors.StepNotCompleted,
         errors.AttemptUnknown,
         errors.ResumptionUnknown,

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from trellis_process.application.definitions import DefinitionStatus
 from trellis_process.application.job_request import JobCommand, JobFilter
-from trellis_process.application.job_states import Outcome
+from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, JobResult, job_from_json
 from trellis_process.application.repositories import ProcessPage
 from trellis_process.client import jobs, requests
@@ -603,7 +603,7 @@ class TrellisClient:
         return self._calls.get(jobs.job_path(tenant_id, job_id), read=job_from_json)
 
     def get_job_results(
-        self, tenant_id: str, job_id: str, *, outcome: Outcome | None = None
+        self, tenant_id: str, job_id: str, *, outcome: JobOutcome | None = None
     ) -> Iterator[JobResult]:
         """What became of each process, in the order in which the job came to them.
 

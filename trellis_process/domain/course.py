@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from trellis_process.domain.states import ProcessState, StepState
-from trellis_process.errors import InvalidInput
+from trellis_process.errors import NoDefinition
 
 if TYPE_CHECKING:
     from trellis_process.domain.change import Change
@@ -84,8 +84,7 @@ class Unordered:
     ) -> str | None:
         """As Course.check_completion: nobody chooses between outcomes here."""
         if outcome is not None:
-            allowed = "allowed is none, for the process has no definition that says what may come"
-            raise InvalidInput("outcome", outcome, allowed)
+            raise NoDefinition(process.process_id)
         return None
 
     def pause_after(

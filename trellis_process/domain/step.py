@@ -155,6 +155,11 @@ class ProcessStep:
         return self.state in (StepState.PENDING, StepState.FAILED) or self.waits_for_retry
 
     @property
+    def is_entered_again(self) -> bool:
+        """Whether its definition leads to it once more, and it has not begun yet."""
+        return self.state is StepState.PENDING and self.visits > 1
+
+    @property
     def waits_for_retry(self) -> bool:
         """Whether its latest attempt failed and the next one is to come by itself."""
         return self.waits_for is WaitingFor.RETRY
@@ -200,8 +205,8 @@ class ProcessStep:
             started_at=now,
             due_at=self.deadline_from(now),
             ended_at=None,
-            # Why the attempt before failed, or the visit before: a pending step had none.
-            error=self.error if self.waits_for_retry or self.state is StepState.PENDING else None,
+            # Why the attempt before failed, or the visit before: an event may yet be about that.
+            error=self.error if self.waits_for_retry or self.is_entered_again else None,
             reported_by=by,
             **self._resumption_taken(),
         )

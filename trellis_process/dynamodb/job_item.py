@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from trellis_process.application.job_states import Outcome
+from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, JobPage, JobResult, job_as_json, job_from_json
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.time import to_ms
@@ -105,7 +105,7 @@ def _result(row: list[Any]) -> JobResult:
     )
     return JobResult(
         process_id=process_id,
-        outcome=None if outcome is None else Outcome(outcome),
+        outcome=None if outcome is None else JobOutcome(outcome),
         version=version,
         state=state,
         step_name=step_name,

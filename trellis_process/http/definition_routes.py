@@ -183,7 +183,7 @@ def add_definition_routes(router: Router, engine: MakeEngine) -> None:
     @router.get(
         TENANTS_DEFINITION,
         operation_id="count_open",
-        summary="Count a tenant's open processes of a definition",
+        summary="Count open processes of a definition in a tenant",
         tags=["definitions"],
     )
     def count_open(tenant_id: TenantId, definition: DefinitionName) -> Response[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from trellis_process.application.job_request import CommandName
-from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.states import ProcessState
 
@@ -63,7 +63,7 @@ class JobResult(BaseModel):
     """What became of one process, or in a dry run what would."""
 
     process_id: str
-    outcome: Outcome
+    outcome: JobOutcome
     version: int | None = Field(
         None,
         ge=1,

@@ -18,7 +18,7 @@ from trellis_process.application.job_request import (
     JobCommand,
 )
 from trellis_process.application.job_request import JobFilter as Filter
-from trellis_process.application.job_states import Outcome
+from trellis_process.application.job_states import JobOutcome
 from trellis_process.commands.bodies import Body, DefinitionVersion, Name, ReasonText, checked
 from trellis_process.domain.limits import (
     MAX_OUTPUT_BYTES,
@@ -45,7 +45,7 @@ JOB = f"{JOBS}/<job_id>"
 MAX_JOB_REASON = 900
 
 
-_Kind = TypeVar("_Kind", CommandName, Outcome, ProcessState)
+_Kind = TypeVar("_Kind", CommandName, JobOutcome, ProcessState)
 
 
 def _check_one_of(kind: type[_Kind], field: str, value: object) -> _Kind:
@@ -67,7 +67,7 @@ JobId: TypeAlias = Annotated[
     Name, Path(description="The job's id, as the answer to its start gave it.")
 ]
 OutcomeFilter: TypeAlias = Annotated[
-    Annotated[Outcome, checked(partial(_check_one_of, Outcome))] | None,
+    Annotated[JobOutcome, checked(partial(_check_one_of, JobOutcome))] | None,
     Query(description="Only results with this outcome."),
 ]
 Moment: TypeAlias = Annotated[datetime, checked(_check_moment)]

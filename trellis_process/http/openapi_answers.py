@@ -167,8 +167,8 @@ HEADERS: Json = {
 
 _CONFLICTS = (
     "process_finished, step_finished, step_not_started, attempt_unknown, resumption_unknown, "
-    "step_not_completed, no_definition, not_reported, task_taken, too_many_signals, suspended, "
-    "compensating, compensated"
+    "outcome_unknown, step_not_completed, no_definition, not_reported, task_taken, "
+    "too_many_signals, suspended, compensating, compensated"
 )
 
 #: The refusals that operations share, each with its status.

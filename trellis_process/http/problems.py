@@ -72,6 +72,7 @@ KINDS: dict[type[Exception], ProblemKind] = {
     errors.ProcessFinished: ProblemKind(409, "The process is finished"),
     errors.StepFinished: ProblemKind(409, "The step is finished"),
     errors.StepNotStarted: ProblemKind(409, "The step was never started"),
+    errors.OutcomeUnknown: ProblemKind(409, "There is no such outcome"),
     errors.StepNotCompleted: ProblemKind(409, "The step was not completed"),
     errors.AttemptUnknown: ProblemKind(409, "There is no such attempt"),
     errors.ResumptionUnknown: ProblemKind(409, "There is no such resumption"),

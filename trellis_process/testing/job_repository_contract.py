@@ -10,14 +10,14 @@ from datetime import timedelta
 import pytest
 
 from trellis_process.application.job_request import CommandName, JobCommand, JobFilter
-from trellis_process.application.job_states import JobState, Outcome
+from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.application.jobs import Job, JobPage, JobProgress, JobRepository, JobResult
 from trellis_process.domain.states import ProcessState
 from trellis_process.testing.clock import START
 
 A_RESULT = JobResult(
     process_id="p-1",
-    outcome=Outcome.REFUSED,
+    outcome=JobOutcome.REFUSED,
     version=7,
     state="failed",
     step_name="pay",

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.states import ProcessState
-from trellis_process.errors import InvalidInput
+from trellis_process.errors import Described, InvalidInput
 from trellis_process.views.bus_event import BusEvent
 from trellis_process.views.history import HistoryPage
 from trellis_process.views.process_row import ProcessRow
@@ -115,7 +115,6 @@ def place_of(cursor: str | None, *kinds: type) -> list[Any] | None:
     except (AttributeError, RecursionError, TypeError, ValueError, binascii.Error):
         place = None
     if not isinstance(place, list) or [type(each) for each in place] != list(kinds):
-        raise InvalidInput(
-            "cursor", cursor, "allowed is the cursor of an earlier page of the same listing"
-        )
+        allowed = "allowed is the cursor of an earlier page of the same listing"
+        raise InvalidInput("cursor", Described("another text"), allowed)
     return place

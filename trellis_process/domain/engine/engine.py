@@ -24,7 +24,7 @@ from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.tracker import StepTracker
-from trellis_process.errors import Described, InvalidInput, NotReported, Suspended
+from trellis_process.errors import Described, InvalidInput, NotReported, OutcomeUnknown, Suspended
 
 TIMEOUT_CODE = "timeout"  # the code of an attempt that took too long, for rules about retries
 
@@ -46,16 +46,14 @@ class Engine:
         defined = self._reported(step)
         if not isinstance(defined, HumanTaskStep):
             if outcome is not None:
-                allowed = "allowed is none: only human tasks have outcomes to choose from"
-                raise InvalidInput("outcome", outcome, allowed)
+                raise OutcomeUnknown(step.name, outcome, [])
             return None
         assert step.task is not None, "an open task has terms"
         # Timing out is what happens to a task that nobody completes; nobody chooses it.
         known = [name for name, _ in step.task.outcomes if name != TIMED_OUT_OUTCOME]
         chosen = COMPLETED if outcome is None and known == [COMPLETED] else outcome
         if chosen not in known:
-            given = Described("nothing") if outcome is None else outcome
-            raise InvalidInput("outcome", given, f"allowed is one of {', '.join(known)}")
+            raise OutcomeUnknown(step.name, outcome, known)
         return chosen
 
     def pause_after(
