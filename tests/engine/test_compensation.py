@@ -6,7 +6,12 @@ import pytest
 
 from tests.engine.driving import Drive, service, undo
 from trellis_process.domain.definition.retry import Retry
-from trellis_process.domain.definition.steps import Branch, Parallel, ParallelStep
+from trellis_process.domain.definition.steps import (
+    Branch,
+    Parallel,
+    ParallelStep,
+    Transition,
+)
 from trellis_process.errors import Compensated, Compensating, ProcessFinished, StepFinished
 
 
@@ -62,6 +67,23 @@ def test_a_compensation_is_given_what_the_step_was_given_and_what_came_of_it():
     undoing = drive.process.step("undo:pay")
     assert undoing.service == "Services.refund"
     assert undoing.input == {"input": {"amount": 7}, "output": {"id": "pay-1"}}
+
+
+def test_a_compensation_is_given_what_the_step_was_given_not_what_it_would_be_given_now():
+    on = (Transition(to="end", when="has(steps.pay.output)"), Transition(to="pay"))
+    drive = Drive(
+        service("look", transitions=on),
+        service(
+            "pay",
+            inputs={"amount": "steps.look.output"},
+            compensate_with="refund",
+            on_success="look",
+        ),
+        service("end"),
+        compensations=(undo("refund"),),
+    ).start()
+    drive.complete("look", 7).complete("pay", "paid").complete("look", 8).fail("end")
+    assert drive.process.step("undo:pay").input == {"input": {"amount": 7}, "output": "paid"}
 
 
 def test_a_compensation_may_say_what_it_is_given():

@@ -143,7 +143,7 @@ def test_a_compensation_whose_item_is_gone_fails_and_the_others_run():
         service("list"),
         ForEachStep("all", foreach=foreach),
         service("more", on_success="list"),
-        compensations=(undo("undo"),),
+        compensations=(undo("undo", inputs={"i": "item"}),),
     )
     drive.start().complete("list", [1, 2]).complete("pack:0").complete("pack:1")
     drive.complete("more").complete("list", [1])

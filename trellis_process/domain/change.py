@@ -132,7 +132,10 @@ class Change:
         self, step: ProcessStep, output: JsonValue, outcome: str | None, attempt: int | None
     ) -> None:
         """A step is done."""
-        step = self.put(step.completed(output, self.now, self.actor, outcome))
+        keeps_input = self.process.course.can_be_undone(step)
+        step = self.put(
+            step.completed(output, self.now, self.actor, outcome, keeps_input=keeps_input)
+        )
         self.record(
             happened.CompensationCompleted
             if self.process.is_compensation(step)

@@ -40,6 +40,9 @@ class Course(Protocol):
     ) -> str | None:
         """The outcome with which a report may complete an open step. Raises what refuses it."""
 
+    def can_be_undone(self, step: ProcessStep) -> bool:
+        """Whether something undoes the step, should the process fail after it."""
+
     def pause_after(
         self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None
     ) -> int | None:
@@ -86,6 +89,10 @@ class Unordered:
         if outcome is not None:
             raise NoDefinition(process.process_id)
         return None
+
+    def can_be_undone(self, step: ProcessStep) -> bool:
+        """As Course.can_be_undone: nobody knows what would."""
+        return False
 
     def pause_after(
         self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None

@@ -252,11 +252,22 @@ class ProcessStep:
         return replace(self, due_at=due_at, reported_by=by)
 
     def completed(
-        self, output: JsonValue, now: datetime, by: str | None, outcome: str | None = None
+        self,
+        output: JsonValue,
+        now: datetime,
+        by: str | None,
+        outcome: str | None = None,
+        *,
+        keeps_input: bool = False,
     ) -> ProcessStep:
-        """The step done, with what it resulted in; what led there is not needed any more."""
+        """The step done, with what it resulted in; what led there is not needed any more.
+
+        But for what it was given, where that may have to be undone.
+        """
         result = {"output": output, "outcome": outcome}
-        return self._ended(StepState.COMPLETED, now, by, **_NOT_NEEDED, **result)
+        if keeps_input:
+            result["input"] = self.input
+        return self._ended(StepState.COMPLETED, now, by, **{**_NOT_NEEDED, **result})
 
     def skipped(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
         """The step passed over, with what it is to have resulted in."""

@@ -47,9 +47,14 @@ class CompiledDefinition:
         self.places: dict[str, Place] = {
             place.step.name: place for place in _places(definition.steps, None, None)
         }
-        self.compensations: dict[str, Compensation] = {
+        self._compensations: dict[str, Compensation] = {
             each.name: each for each in definition.compensations
         }
+
+    def compensation_of(self, step_name: str) -> Compensation | None:
+        """What undoes a step, by the name that the definition gives it; None where nothing does."""
+        name = getattr(self.places[step_name].step, "compensate_with", None)
+        return None if name is None else self._compensations[name]
 
 
 def _places(

@@ -56,6 +56,10 @@ class Engine:
             raise OutcomeUnknown(step.name, outcome, known)
         return chosen
 
+    def can_be_undone(self, step: ProcessStep) -> bool:
+        """As Course.can_be_undone."""
+        return step.undoes is None and self._compensation_of(step) is not None
+
     def pause_after(
         self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None
     ) -> int | None:
@@ -150,12 +154,16 @@ class Engine:
     def _reported(self, step: ProcessStep) -> WorkStep | HumanTaskStep | Compensation:
         """What the definition says of a step that somebody reports on. Raises NotReported."""
         if step.undoes is not None:
-            defined = self.compiled.places[names.defined_name(step.name)].step
-            return self.compiled.compensations[str(getattr(defined, "compensate_with", None))]
+            compensation = self._compensation_of(step)
+            assert compensation is not None, "it undoes a step"
+            return compensation
         defined = self.compiled.places[names.defined_name(step.name)].step
         if not isinstance(defined, WorkStep | HumanTaskStep):
             raise NotReported(step.name, defined.kind, "skip it to go on without it")
         return defined
+
+    def _compensation_of(self, step: ProcessStep) -> Compensation | None:
+        return self.compiled.compensation_of(names.defined_name(step.name))
 
     def _pause(
         self, process: Process, step: ProcessStep, retry: Retry, failure: Failure

@@ -212,7 +212,7 @@ class Run:
         step = process.step(name)
         if step.state is not StepState.COMPLETED or step.undoes is not None:
             return
-        if getattr(self.place(name).step, "compensate_with", None) is not None:
+        if self.compiled.compensation_of(names.defined_name(name)) is not None:
             others = tuple(each for each in process.to_undo if each != name)
             process.to_undo = (*others, name)
 

@@ -70,8 +70,9 @@ def undone(run: Run, step: ProcessStep) -> None:
 
 def compensation_of(run: Run, step_name: str) -> Compensation:
     """What undoes a step. It is there, or the step would not be to be undone."""
-    name = getattr(run.place(step_name).step, "compensate_with", None)
-    return run.compiled.compensations[str(name)]
+    compensation = run.compiled.compensation_of(names.defined_name(step_name))
+    assert compensation is not None, "a step is to be undone that something undoes"
+    return compensation
 
 
 def _undo_next(run: Run, block: str | None = None) -> None:
@@ -101,7 +102,7 @@ def _note_failure(run: Run, block: str | None) -> None:
 
 def _begin(run: Run, name: str) -> None:
     compensation, step = compensation_of(run, name), run.process.step(name)
-    told = {"name": name, "output": step.output, "input": _given_to(run, name)}
+    told = {"name": name, "output": step.output, "input": step.input or {}}
     inputs = {"input": "step.input", "output": "step.output"}
     given = compensation.inputs if compensation.inputs is not None else inputs
     resolved = run.values(name).resolve(given, step=told)
@@ -121,14 +122,6 @@ def _compensation_step(run: Run, name: str) -> ProcessStep:
         attempt=attempt,
         first_attempt=attempt + 1,
     )
-
-
-def _given_to(run: Run, name: str) -> object:
-    """What the step to undo was given: worked out again, for a step that is done keeps only its
-    output.
-    """
-    inputs = getattr(run.place(name).step, "inputs", None)
-    return run.values(name).resolve(inputs) if inputs else {}
 
 
 def _all_undone(run: Run, block: str | None) -> None:
