@@ -29,7 +29,7 @@ class DefinitionVersions:
         """The version that new processes get: the highest that is active; None where none is.
 
         So draining a version makes the one before it the newest again, and making it active
-        takes that back (semantics DF-1, DF-3).
+        takes that back.
         """
         active = [
             version

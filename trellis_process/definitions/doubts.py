@@ -1,4 +1,4 @@
-"""What can be run and is most likely not meant so (semantics DF-5)."""
+"""What can be run and is most likely not meant so."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ MAX_ATTEMPTS = 1_001  # one more than the retries that a step may be permitted
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """How often a step is tried, and how long the pauses in between are (semantics RT-1, RT-2)."""
+    """How often a step is tried, and how long the pauses in between are."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 

@@ -20,7 +20,7 @@ class SlaTier:
 
 @dataclass(frozen=True, kw_only=True)
 class Sla:
-    """How long a process or step is to take at most (semantics: a breach is told once a tier)."""
+    """How long a process or step is to take at most; a breach is told once a tier."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
