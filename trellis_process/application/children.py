@@ -111,7 +111,7 @@ class ChildrenService:
         """The items of a part, and the index of the first."""
         assert parent.definition_version is not None, "only a definition has items"
         assert told.part is not None, "it is about a part"
-        engine = self._service.definitions.engine(parent.process_type, parent.definition_version)
+        engine = self._service.definitions.course(parent.process_type, parent.definition_version)
         defined = engine.compiled.places[defined_name(told.step_name)].step
         assert isinstance(defined, ForEachStep), "only a foreach has parts"
         step = parent.step(told.step_name)

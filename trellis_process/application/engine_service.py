@@ -47,7 +47,7 @@ class DefinitionCatalog(Definitions, Protocol):
         Raises DefinitionNotFound; DefinitionDraining where no process of it is started any more.
         """
 
-    def engine(self, name: str, version: int) -> Engine:
+    def course(self, name: str, version: int) -> Engine:
         """As Definitions.course."""
 
     def check_input(self, definition: ProcessDefinition, value: JsonValue) -> dict[str, JsonValue]:
@@ -164,7 +164,7 @@ class EngineService(ProcessService):
         """Starts the child for one part of the items of a parent's foreach, as start_child."""
         assert parent.definition_version is not None, "only a definition has items"
         assert told.part is not None, "it is about a part"
-        engine = self.definitions.engine(parent.process_type, parent.definition_version)
+        engine = self.definitions.course(parent.process_type, parent.definition_version)
         return self._add(
             commands.start_part(
                 engine.compiled,

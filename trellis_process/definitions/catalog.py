@@ -44,12 +44,8 @@ class DefinitionCatalog:
         reading = examine_definition(definition, strict=strict, known_services=known_services)
         self.registry.add(reading.or_refused())
 
-    def engine(self, name: str, version: int) -> Engine:
-        """A version ready to be followed. Raises DefinitionNotFound, and StoreError."""
-        return self._engine(name, version)
-
     def course(self, name: str, version: int) -> Engine:
-        """As Definitions.course."""
+        """A version ready to be followed. Raises DefinitionNotFound, and StoreError."""
         return self._engine(name, version)
 
     def to_start(self, name: str, version: int | None) -> Engine:

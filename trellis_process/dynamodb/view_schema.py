@@ -25,7 +25,6 @@ from typing import Any
 
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.time import to_ms
-from trellis_process.views.bus_event import BusEvent
 from trellis_process.views.process_row import ProcessRow
 from trellis_process.views.statistics import CountKey
 from trellis_process.views.task_entry import TaskEntry
@@ -73,11 +72,6 @@ def attribute_key(name: str, value: str) -> str:
 def event_key(version: int, n: int) -> str:
     """The range key of an event: text in the order of the events."""
     return f"{EVENT}{version:016d}#{n:07d}"
-
-
-def event_range_key(event: BusEvent) -> str:
-    """The range key of this event."""
-    return event_key(event.version, event.n)
 
 
 def counts_key(tenant_id: str, process_type: str) -> str:

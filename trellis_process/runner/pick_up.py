@@ -95,7 +95,7 @@ def _about(process: Process, step: ProcessStep) -> dict[str, Any]:
 
 def _defined(process: Process, step: ProcessStep, definitions: DefinitionCatalog) -> AnyStep:
     assert process.definition_version is not None, "only a definition has children"
-    engine = definitions.engine(process.process_type, process.definition_version)
+    engine = definitions.course(process.process_type, process.definition_version)
     return engine.compiled.places[defined_name(step.name)].step
 
 

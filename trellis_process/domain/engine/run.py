@@ -59,7 +59,11 @@ class StepKind(Protocol):
 
 
 class Run:
-    """Enters steps, ends them, and finds what follows; the process's latest change is its own."""
+    """Enters steps, ends them, and finds what follows; the process's latest change is its own.
+
+    What is to do is kept in order: what a step leads to comes before the steps beside it, and once
+    the process has ended nothing of it is done any more.
+    """
 
     def __init__(
         self,
