@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 COMMAND_MS = 9_000  # what one more command of a batch may take, and the answer
-
-# What is imported stays, so what comes next, the table with its library, is searched for garbage
-# without it. To search all of it again and again is a tenth of a cold start.
-gc.freeze()
 
 logger = function_logger()
 metrics = Metrics()

@@ -175,6 +175,7 @@ def test_an_unknown_path_is_not_found(client: Client, path: str) -> None:
         ("GET", f"{PROCESSES}/p/cancel", "POST"),
         ("GET", f"{PROCESSES}/p/steps/s/start", "POST"),
         ("OPTIONS", "/openapi.json", "GET"),
+        ("GET", f"{PROCESSES.removesuffix('/processes')}/batch", "POST"),
         ("", PROCESSES, "GET, POST"),
     ],
 )

@@ -119,3 +119,7 @@ def test_a_function_loads_no_engine_until_a_process_with_a_definition_comes(
     assert not {each for each in loaded if each.startswith("trellis_process.domain.engine")}
     assert "trellis_process.definitions.catalog" not in loaded
     assert ("pydantic" in loaded) == (function != "timeout_checker")
+    if function != "queue_commands":  # whose messages may be any command
+        assert "trellis_process.commands.definition_bodies" not in loaded
+    assert "trellis_process.http.job_routes" not in loaded
+    assert "trellis_process.application.job_request" not in loaded

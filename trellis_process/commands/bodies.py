@@ -16,7 +16,6 @@ from pydantic_core import PydanticCustomError
 
 from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.domain.limits import (
-    MAX_ACTOR_CHARACTERS,
     MAX_AGGREGATE_ID_CHARACTERS,
     MAX_ATTEMPT,
     MAX_CODE_CHARACTERS,
@@ -64,7 +63,8 @@ def _whole_number(least: int, most: int) -> BeforeValidator:
     return checked(partial(check_whole_number, least=least, most=most))
 
 
-def _text(at_most: int) -> BeforeValidator:
+def text_of(at_most: int) -> BeforeValidator:
+    """Lets the domain's check decide on a text of so many characters at most."""
     return checked(partial(check_text, at_most=at_most))
 
 
@@ -90,18 +90,13 @@ IdempotencyKey: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=MAX_KEY_CHARACTERS), checked(_check_key)
 ]
 CodeText: TypeAlias = Annotated[
-    str, Field(max_length=MAX_CODE_CHARACTERS), _text(MAX_CODE_CHARACTERS)
+    str, Field(max_length=MAX_CODE_CHARACTERS), text_of(MAX_CODE_CHARACTERS)
 ]
 OutcomeText: TypeAlias = Annotated[
-    str, Field(max_length=MAX_NAME_CHARACTERS), _text(MAX_NAME_CHARACTERS)
+    str, Field(max_length=MAX_NAME_CHARACTERS), text_of(MAX_NAME_CHARACTERS)
 ]
 ReasonText: TypeAlias = Annotated[
-    str, Field(max_length=MAX_REASON_CHARACTERS), _text(MAX_REASON_CHARACTERS)
-]
-
-
-ActorText: TypeAlias = Annotated[
-    str, Field(max_length=MAX_ACTOR_CHARACTERS), _text(MAX_ACTOR_CHARACTERS)
+    str, Field(max_length=MAX_REASON_CHARACTERS), text_of(MAX_REASON_CHARACTERS)
 ]
 DefinitionVersion: TypeAlias = Annotated[
     int,
@@ -191,55 +186,12 @@ class StartProcess(CommandBody):
     )
 
 
-class Start(CommandBody):
-    """A process of a definition to start."""
-
-    input: dict[str, JsonValue] | None = Field(
-        None,
-        description="What it is started with, as its definition declares: a JSON object of at most "
-        f"{MAX_OUTPUT_BYTES} bytes.",
-    )
-    key: AggregateId | None = Field(
-        None,
-        description="Names the process among the tenant's of this definition: the same key again "
-        f"starts nothing, whatever the input. 1 to {MAX_AGGREGATE_ID_CHARACTERS} printable "
-        "characters, without space at either end.",
-    )
-    version: DefinitionVersion | None = Field(
-        None,
-        description="The version of the definition. Left out, the highest one that is active.",
-    )
-    aggregate_type: Name | None = Field(
-        None, description="What kind of thing it is about. Left out, it is about itself."
-    )
-    aggregate_id: AggregateId | None = Field(
-        None, description="Your own id of the thing that it is about. Left out, `key` if given."
-    )
-    metadata: Annotated[dict[str, JsonValue], checked(check_metadata)] | None = Field(
-        None,
-        description="What you want to keep with the process: a JSON object of at most "
-        f"{MAX_METADATA_BYTES} bytes.",
-    )
-
-
 class SuspendProcess(CommandBody):
     """A process to freeze."""
 
 
 class ResumeProcess(CommandBody):
     """A suspended process that is to go on."""
-
-
-class Signal(CommandBody):
-    """Something that a process is told, and that a step of it may wait for."""
-
-    signal: Name = Field(description="What the definition calls it.")
-    payload: Annotated[JsonValue, checked(partial(check_json, at_most=MAX_OUTPUT_BYTES))] = Field(
-        None, description=f"What it says: any JSON of at most {MAX_OUTPUT_BYTES} bytes, also none."
-    )
-    signal_id: Name | None = Field(
-        None, description="Your own id of it, with which a repeat is harmless."
-    )
 
 
 class CancelProcess(CommandBody):
@@ -271,7 +223,7 @@ class CompleteStep(StepReport):
 class FailStep(StepReport):
     """A step, or an attempt at it, that failed."""
 
-    error: Annotated[str, Field(max_length=MAX_ERROR_CHARACTERS), _text(MAX_ERROR_CHARACTERS)] = (
+    error: Annotated[str, Field(max_length=MAX_ERROR_CHARACTERS), text_of(MAX_ERROR_CHARACTERS)] = (
         Field(description=f"Why it failed: text of at most {MAX_ERROR_CHARACTERS} characters.")
     )
     retry_after_ms: (
@@ -330,38 +282,10 @@ class Heartbeat(StepReport):
     """An attempt that is alive: its time limit counts anew from now."""
 
 
-class RetryStep(CommandBody):
-    """A failed step to try again, or one that waits for its retry to begin now."""
-
-
 class SkipStep(CommandBody):
     """A step to go on from as if it were completed."""
 
     output: Annotated[JsonValue, checked(partial(check_json, at_most=MAX_OUTPUT_BYTES))] = Field(
         None,
         description=f"What stands in for its result: any JSON of at most {MAX_OUTPUT_BYTES} bytes.",
-    )
-
-
-class RerunFrom(CommandBody):
-    """A step that has ended, to go on from as if the process were no further."""
-
-
-class ClaimTask(CommandBody):
-    """A human task to take."""
-
-    by: ActorText = Field(
-        description=f"Whose it becomes: text of at most {MAX_ACTOR_CHARACTERS} characters."
-    )
-
-
-class ReleaseTask(CommandBody):
-    """A human task to give back, so that it is nobody's."""
-
-
-class ReassignTask(CommandBody):
-    """A human task to give to somebody, whoever's it was."""
-
-    to: ActorText = Field(
-        description=f"Whose it becomes: text of at most {MAX_ACTOR_CHARACTERS} characters."
     )

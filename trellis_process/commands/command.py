@@ -11,26 +11,28 @@ from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.commands.bodies import (
     Body,
     CancelProcess,
-    ClaimTask,
     CompleteStep,
     FailStep,
     Heartbeat,
     IdempotencyKey,
     Name,
-    ReassignTask,
-    ReleaseTask,
-    RerunFrom,
     ResumeProcess,
     ResumeStep,
-    RetryStep,
-    Signal,
     SkipStep,
-    Start,
     StartProcess,
     StartStep,
     SuspendProcess,
     SuspendStep,
     checked,
+)
+from trellis_process.commands.definition_bodies import (
+    ClaimTask,
+    ReassignTask,
+    ReleaseTask,
+    RerunFrom,
+    RetryStep,
+    Signal,
+    Start,
 )
 from trellis_process.commands.fields import refusal_of
 from trellis_process.domain.limits import check_whole_number

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from trellis_process.commands.bodies import (
+from trellis_process.commands.definition_bodies import (
     ClaimTask,
     ReassignTask,
     ReleaseTask,

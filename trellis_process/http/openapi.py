@@ -73,6 +73,7 @@ _REFUSED_WITH: dict[str, list[str]] = {
     "set_definition_status": [*_WITH_BODY, "InvalidInput", "NotFound", "InUse"],
     "count_open": ["InvalidInput", "NotFound"],
     "start_job": [*_WITH_BODY, "InvalidInput", "NotFound"],
+    "list_jobs": ["InvalidInput"],
     "get_job": ["InvalidInput", "NotFound"],
     "get_job_results": ["InvalidInput", "NotFound"],
     "cancel_job": ["InvalidInput", "NotFound"],
@@ -144,6 +145,8 @@ _DESCRIPTIONS = {
     "start_job": "It is done piece by piece from then on. A dry run says of each process what "
     "would happen; `of` names one to follow. With an `Idempotency-Key` the request may be "
     "repeated: 200 and the job that it started before, as it is now.",
+    "list_jobs": "The newest first, each with how far it has come. One that was asked for this "
+    "moment may be missing yet.",
     "get_job": "With how far it has come.",
     "get_job_results": "In the order in which the job came to the processes, those so far while "
     "it runs. A page may be short, even empty, and another follow all the same.",
@@ -196,6 +199,7 @@ def openapi_document() -> Json:
         lambda: JobService(processes, InMemoryJobRepository()),
         InMemoryViewStore,
     )
+    router.add_all()
     generated = json.loads(
         router.get_openapi_json_schema(title="Trellis", version=API_VERSION, tags=None)
     )

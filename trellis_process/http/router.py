@@ -42,6 +42,7 @@ class Router(APIGatewayHttpResolver):
         # whole requests would be printed.
         super().__init__(enable_validation=True, debug=False)
         self._error: Exception | None = None
+        self._later: list[Callable[[Router], None]] = []
         self.exception_handler(Exception)(self._answer_for)
         self.exception_handler(NotFoundError)(self._answer_for_no_route)
         self.exception_handler(RequestValidationError)(self._answer_for_fields)
@@ -63,8 +64,28 @@ class Router(APIGatewayHttpResolver):
         """Whether there is time left to begin another command of the request in hand."""
         return self._has_time
 
+    def add_later(self, *groups: Callable[[Router], None]) -> None:
+        """Groups of routes that are added, one after another, when a request needs them.
+
+        So a cold start pays for no more routes than it is about. What two groups have in common
+        belongs into one: the first group that has a request's path and method takes it.
+        """
+        self._later.extend(groups)
+
+    def add_all(self) -> None:
+        """Adds every group that was to be added later."""
+        while self._later:
+            self._later.pop(0)(self)
+
     def match(self, method: str, path: str) -> Match:
         """What a method and a path lead to."""
+        match = self._match(method, path)
+        while match.operation is None and self._later:
+            self._later.pop(0)(self)
+            match = self._match(method, path)
+        return match
+
+    def _match(self, method: str, path: str) -> Match:
         operation: str | None = None
         arguments: dict[str, str] = {}
         methods: set[str] = set()

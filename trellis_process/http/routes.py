@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,10 +33,6 @@ from trellis_process.http.answers import (
     started_answer,
     unchanged_answer,
 )
-from trellis_process.http.batch import add_batch_route
-from trellis_process.http.definition_routes import add_definition_routes
-from trellis_process.http.engine_routes import add_engine_routes
-from trellis_process.http.job_routes import add_job_routes
 from trellis_process.http.parameters import (
     AggregateIdToFind,
     AggregateType,
@@ -54,7 +50,6 @@ from trellis_process.http.parameters import (
 from trellis_process.http.paths import PROCESS, PROCESSES, STEP
 from trellis_process.http.preconditions import expected_of, is_unchanged
 from trellis_process.http.router import Router
-from trellis_process.http.view_routes import add_view_routes
 
 if TYPE_CHECKING:
     from trellis_process.commands import MakeEngine
@@ -72,27 +67,21 @@ def add_routes(
     """Gives a router every route of the API, each of which asks the service for one thing.
 
     Those about definitions, and what only a process with one can do, are there with an ``engine``;
-    those about jobs with ``jobs``, and those to the views with ``views``.
+    those about jobs with ``jobs``, and those to the views with ``views``. Routes that most requests
+    are not about are loaded when the first one is.
     """
     add_process_routes(router, service)
     add_step_routes(router, service)
-    add_batch_route(router, service, engine)
-    if engine is not None:
-        add_definition_routes(router, engine)
-        add_engine_routes(router, engine)
-    if jobs is not None:
-        add_job_routes(router, jobs)
-    if views is not None:
-        add_view_routes(router, views)
 
-    @router.get(
-        "/openapi.json",
-        operation_id="get_openapi",
-        summary="Get this document",
-        tags=["about"],
-    )
-    def get_openapi() -> Response[str]:
-        return Response(200, JSON, openapi_text())
+    router.add_later(partial(_add_batch_route, service=service, engine=engine))
+    if engine is not None:
+        router.add_later(partial(_add_engine_routes, engine=engine))
+        router.add_later(partial(_add_definition_routes, engine=engine))
+    if jobs is not None:
+        router.add_later(partial(_add_job_routes, jobs=jobs))
+    if views is not None:
+        router.add_later(partial(_add_view_routes, views=views))
+    router.add_later(_add_document_route)
 
 
 def add_process_routes(router: Router, service: ProcessService) -> None:
@@ -387,6 +376,47 @@ def add_step_routes(router: Router, service: ProcessService) -> None:
             reason=body.reason,
         )
         return process_answer(process)
+
+
+def _add_batch_route(router: Router, *, service: ProcessService, engine: MakeEngine | None) -> None:
+    from trellis_process.http.batch import add_batch_route
+
+    add_batch_route(router, service, engine)
+
+
+def _add_engine_routes(router: Router, *, engine: MakeEngine) -> None:
+    from trellis_process.http.engine_routes import add_engine_routes
+
+    add_engine_routes(router, engine)
+
+
+def _add_definition_routes(router: Router, *, engine: MakeEngine) -> None:
+    from trellis_process.http.definition_routes import add_definition_routes
+
+    add_definition_routes(router, engine)
+
+
+def _add_job_routes(router: Router, *, jobs: MakeJobs) -> None:
+    from trellis_process.http.job_routes import add_job_routes
+
+    add_job_routes(router, jobs)
+
+
+def _add_view_routes(router: Router, *, views: MakeViews) -> None:
+    from trellis_process.http.view_routes import add_view_routes
+
+    add_view_routes(router, views)
+
+
+def _add_document_route(router: Router) -> None:
+    @router.get(
+        "/openapi.json",
+        operation_id="get_openapi",
+        summary="Get this document",
+        tags=["about"],
+    )
+    def get_openapi() -> Response[str]:
+        return Response(200, JSON, openapi_text())
 
 
 @cache
