@@ -77,6 +77,20 @@ def check_input(schema: Mapping[str, Any], value: JsonValue, *, field: str = "in
     raise InvalidInput(where, given, "; ".join([allowed, *told]))
 
 
+def misfits(schema: Mapping[str, Any], value: JsonValue) -> list[str]:
+    """What of a schema a JSON value does not fit: ``properties.kind.enum``; empty where it fits.
+
+    Of the value itself nothing is told, so that this may be logged. Raises InvalidInput for a
+    schema that is none.
+    """
+    found = []
+    for error in _validator(_text("schema", schema), "schema").iter_errors(value):
+        kind: Any = error.kind
+        missing = f" ({kind.property})" if kind.name == "required" else ""
+        found.append(path_text(tuple(error.schema_path)) + missing)
+    return found
+
+
 @lru_cache(CACHED)
 def _schema_of(text: str, field: str) -> dict[str, Any]:
     inputs = json.loads(text)

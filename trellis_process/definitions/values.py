@@ -11,6 +11,13 @@ from trellis_process.definitions.parts import Outline, Part
 from trellis_process.definitions.report import Report
 from trellis_process.definitions.shape import DURATIONS
 from trellis_process.domain.definition.duration import span_of
+from trellis_process.domain.definition.filters import (
+    COMPARISONS,
+    MAX_ROWS,
+    check_written,
+    split_filter,
+    split_order,
+)
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
 from trellis_process.domain.definition.retry import MAX_ATTEMPTS
 from trellis_process.domain.definition.sla import SlaTier
@@ -42,7 +49,6 @@ from trellis_process.errors import InvalidInput, shown
 
 MAX_VERSION = 99_999
 MAX_VISITS = 10_000
-MAX_ROWS = 1_000
 MAX_CONCURRENCY = 1_000
 MAX_COEFFICIENT = 1_000
 MAX_TITLE_CHARACTERS = 256
@@ -136,18 +142,6 @@ _ONCE = {
 NOT_EMPTY = ("steps", "branches", "effects")
 
 WAYS_TO_WAIT = ("wait", "wait_duration_seconds", "until", "wait_for_signal")
-COMPARISONS = (
-    "gt",
-    "gte",
-    "lt",
-    "lte",
-    "ne",
-    "in",
-    "not_in",
-    "contains",
-    "icontains",
-    "isnull",
-)
 _SHARE = re.compile(r"(\d{1,3})%")
 
 
@@ -157,7 +151,7 @@ def check_values(outline: Outline, report: Report) -> None:
         for name, value in part.value.items():
             _check_field(part, name, value, report)
         if part.of is Query:
-            _check_filters(part, report)
+            _check_query(part, report)
         elif part.of is ForEach:
             _check_item_failure(part, report)
     for of, name in NAMES:
@@ -232,18 +226,28 @@ def _tell(path: Path, code: str, report: Report, check: Callable[[], object]) ->
         report.error(path, code, f"got {error.given}; {error.allowed}")
 
 
-def _check_filters(query: Part, report: Report) -> None:
+def _check_query(query: Part, report: Report) -> None:
+    order_by = query.text("order_by")
+    if order_by is not None:
+        _tell(query.at("order_by"), "bad_name", report, lambda: split_order(order_by))
     filters = query.value.get("filters")
-    for name in filters if isinstance(filters, dict) else ():
-        of, found, comparison = name.rpartition("__")
-        if not found:
-            continue
-        if not of or comparison not in COMPARISONS:
-            near = report.near(comparison, COMPARISONS)
-            message = f"fields are not compared by {comparison!r}; allowed are "
-            path = (*query.at("filters"), name)
-            message += ", ".join(COMPARISONS) + near
+    for name, value in filters.items() if isinstance(filters, dict) else ():
+        _check_filter((*query.at("filters"), name), name, value, report)
+
+
+def _check_filter(path: Path, name: str, value: Any, report: Report) -> None:
+    try:
+        _, comparison = split_filter(name)
+    except InvalidInput as error:
+        if error.field == "comparison":
+            written = name.rpartition("__")[2]
+            message = f"fields are not compared by {written!r}; {error.allowed}"
+            message += report.near(written, COMPARISONS)
             report.error(path, "comparison", message, of_key=True)
+        else:
+            report.error(path, "bad_name", f"got {error.given}; {error.allowed}", of_key=True)
+    else:
+        _tell(path, "comparison", report, lambda: check_written(comparison, value))
 
 
 def _check_item_failure(foreach: Part, report: Report) -> None:

@@ -36,7 +36,7 @@ _PLATFORMS = {
     "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
 }
 # Rooms of the package that serve people and tests, not functions.
-_NOT_DEPLOYED = ("cdk", "cli", "client", "deploy", "local", "testing", "worker")
+_NOT_DEPLOYED = ("cdk", "cli", "client", "deploy", "intents", "local", "testing", "worker")
 _SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "py.typed")
 # In each bundle, so that only a bundle is ever replaced by one.
 _MARKER = ".trellis-bundle"

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trellis_process.client import TrellisClient
 from trellis_process.domain.limits import check_name
+from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVICE
 from trellis_process.worker.delivery import WORK, Event, NotWork, deliver
 from trellis_process.worker.step_handler import StepFunction, StepHandler
 from trellis_process.worker.tracker import Tracker
+
+if TYPE_CHECKING:
+    from trellis_process.intents import Intents
+    from trellis_process.queries import Sources
 
 URL_VARIABLE = "TRELLIS_API_URL"
 
@@ -44,6 +49,22 @@ class Worker:
         Raises InvalidInput for what is no name, ValueError for a step that is done already.
         """
         return self._decorator(self._steps, "step_name", check_name("name", name))
+
+    def intents(self, intents: Intents) -> StepHandler:
+        """Makes a Lambda handler that has models do what ``llm_intent`` steps ask for.
+
+        Definitions ask the service ``trellis.llm_intent`` for it. Raises ValueError where somebody
+        does that already.
+        """
+        return self.service(LLM_INTENT_SERVICE)(intents.answer)
+
+    def queries(self, sources: Sources) -> StepHandler:
+        """Makes a Lambda handler that answers what ``query`` steps ask for.
+
+        Definitions ask the service ``trellis.query`` for it. Raises ValueError where somebody does
+        that already.
+        """
+        return self.service(QUERY_SERVICE)(sources.answer)
 
     def _decorator(
         self, handlers: dict[str, StepHandler], field: str, name: str
