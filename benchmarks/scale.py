@@ -12,6 +12,7 @@ from uuid import UUID
 
 from benchmarks.report import Section, Table
 from benchmarks.surroundings import surroundings
+from trellis_process.application.sweeper import Sweeper
 from trellis_process.cost import Journey, Usage, Workload, bill, usage_of
 from trellis_process.cost.bill import DAYS_OF_A_MONTH
 from trellis_process.dynamodb.schema import DUE_SHARDS, LISTING_SHARDS
@@ -33,7 +34,6 @@ BUS_DELIVERIES = 18_750  # a second, to the targets of all rules
 # What is assumed, for only AWS can say it.
 COMMAND_MS = 25.0
 PUBLISHER_CHANGES = 200  # a second, by one run after another on one shard of the stream
-PUBLISHER_PARALLELISM = 2  # the template's default of 10 at most
 SWEEPER_DUE = 500  # a second: 16 side by side, 1.2 ms of the one processor and some waiting each
 SWEEP_SECONDS, SWEEP_EVERY = 50, 60  # as the template has it, less the margin of the function
 
@@ -45,6 +45,17 @@ ENTRIES_SECONDS, LOOKUPS_SECONDS = 0.028, 0.52
 AUDIT_SECONDS = 780  # of each hour's run, less the function's margin and some
 
 SECONDS = 60  # that are played through, drawing an id for each process
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Those of the template that have to do with how much it can take, as they are by default."""
+
+    sweepers: int = 1
+    publisher_parallelism: int = 2  # of 10 at most
+
+
+DEPLOYED = Parameters()
 
 
 @dataclass(frozen=True)
@@ -93,10 +104,9 @@ class Load:
         """That a process of its journey has, and two for each attempt that timed out."""
         return self.starts * self.usage.events + self.timeouts * 2
 
-    @property
-    def due_writes(self) -> float:
+    def due_writes(self, swept: float = DUE) -> float:
         """Entries of the due index: made and removed by each process, and by each sweep of it."""
-        return self.starts * 2 + (self.moved + self.timeouts) * 2
+        return self.starts * 2 + swept * 2
 
 
 @cache
@@ -123,6 +133,15 @@ def fullest_second(writes: float, shards: int) -> int:
     return most
 
 
+def sweepers_held_up() -> int:
+    """The fewest sweepers of which one is faster than a shard of the due index takes it."""
+    return next(
+        n
+        for n in range(1, DUE_SHARDS + 1)
+        if fullest_second(load().due_writes(pace(n)), DUE_SHARDS) > PARTITION_WRITES
+    )
+
+
 def shards_for(writes: float) -> int:
     """The smallest power of two at which the fullest shard is used to two thirds at most."""
     shards = 1
@@ -131,12 +150,40 @@ def shards_for(writes: float) -> int:
     return shards
 
 
+def fullest_share(sweepers: int) -> float:
+    """The share of what is due that is in the shards of the sweeper that has the most of them."""
+    return len(Sweeper(1, sweepers).shards(DUE_SHARDS)) / DUE_SHARDS
+
+
+def swept_a_second(sweepers: int) -> float:
+    """How much may come due in a second, so that the sweeper with the most shards keeps up."""
+    return SWEEPER_DUE * SWEEP_SECONDS / SWEEP_EVERY / fullest_share(sweepers)
+
+
+def sweepers_for(due_a_second: float) -> int:
+    """The fewest sweepers that keep up with so much."""
+    return min(n for n in range(1, DUE_SHARDS + 1) if swept_a_second(n) >= due_a_second)
+
+
+def pace(sweepers: int, shards: int = DUE_SHARDS) -> float:
+    """What would be swept in a second if every shard were swept as fast as the fastest one.
+
+    That is one of the sweeper with the fewest. At the least, it is what comes due.
+    """
+    fewest = len(Sweeper(sweepers, sweepers).shards(shards))
+    return max(float(DUE), SWEEPER_DUE / fewest * shards)
+
+
 def lateness_after_an_hour(due_a_second: float, sweepers: int = 1) -> float:
-    """Seconds by which the oldest is late when the hour's last sweep has ended."""
+    """Seconds by which the oldest is late when the hour's last sweep has ended.
+
+    That is in the shards of the sweeper that has the most of them.
+    """
+    due_a_second *= fullest_share(sweepers)
     waiting: list[tuple[float, float]] = []  # when it came due, and how many in that minute
     for minute in range(61):
         now = minute * SWEEP_EVERY
-        room = float(SWEEPER_DUE * SWEEP_SECONDS * sweepers)
+        room = float(SWEEPER_DUE * SWEEP_SECONDS)
         while waiting and room:
             since, many = waiting[0]
             taken = min(many, room)
@@ -164,28 +211,29 @@ def audit_runs(processes: int, waiting: int, *, with_lookups: bool = False) -> i
     return runs + math.ceil(rest / AUDIT_SECONDS) - 1
 
 
-def parts() -> list[Part]:
-    """Every part that the load goes through."""
+def parts(given: Parameters = DEPLOYED) -> list[Part]:
+    """Every part that the load goes through, with these parameters."""
     each = load()
     busy_partitions = math.ceil(each.write_units / PARTITION_WRITES)  # more, once much is kept
     of_a_stream_shard = each.changes / busy_partitions
     of_the_tenant = each.starts * LARGEST_TENANT * 2 / LISTING_SHARDS
-    parallelism = math.ceil(of_a_stream_shard / PUBLISHER_CHANGES)
+    sweepers = f"{given.sweepers} sweepers, the one of the most shards"
     return [
         Part(
-            "sweep",
-            DUE,
+            "sweep" if given.sweepers == 1 else sweepers,
+            DUE * fullest_share(given.sweepers),
             SWEEPER_DUE * SWEEP_SECONDS / SWEEP_EVERY,
             "due",
-            "several sweepers, each for some shards",
+            f"the parameter Sweepers from {DEPLOYED.sweepers} to {RAISED.sweepers}; {DUE_SHARDS} "
+            "is the most",
         ),
         Part(
             f"stream, a shard of {busy_partitions}",
             of_a_stream_shard,
-            PUBLISHER_CHANGES * PUBLISHER_PARALLELISM,
+            PUBLISHER_CHANGES * given.publisher_parallelism,
             "changes",
-            f"the parameter PublisherParallelism from {PUBLISHER_PARALLELISM} to {parallelism}; 10 "
-            "is the most",
+            f"the parameter PublisherParallelism from {DEPLOYED.publisher_parallelism} to "
+            f"{RAISED.publisher_parallelism}; 10 is the most",
         ),
         Part("HTTP API", COMMANDS, API_CALLS, "calls", "a higher quota, batches, or the queue"),
         Part(
@@ -197,7 +245,7 @@ def parts() -> list[Part]:
         ),
         Part(
             f"due index, the fullest of {DUE_SHARDS} shards",
-            fullest_second(each.due_writes, DUE_SHARDS),
+            fullest_second(each.due_writes(pace(given.sweepers)), DUE_SHARDS),
             PARTITION_WRITES,
             "writes",
             f"DUE_SHARDS from {DUE_SHARDS} to {2 * DUE_SHARDS}",
@@ -234,10 +282,21 @@ def parts() -> list[Part]:
     ]
 
 
+def parameters_for_it() -> Parameters:
+    """The smallest that are enough."""
+    each = load()
+    of_a_stream_shard = each.changes / math.ceil(each.write_units / PARTITION_WRITES)
+    return Parameters(sweepers_for(DUE), math.ceil(of_a_stream_shard / PUBLISHER_CHANGES))
+
+
+RAISED = parameters_for_it()
+
+
 def run() -> tuple[Section, str]:
     """The parts by how much of each is used, the sweeps, and what a day costs."""
-    by_use = sorted(parts(), key=lambda part: part.used, reverse=True)
-    first = by_use[0]
+    by_use = _by_use(DEPLOYED)
+    raised = _by_use(RAISED)
+    first, (then, after, *_) = by_use[0], raised
     section = Section(
         "Scale, on paper",
         f"{OPEN:,} open processes of {STEPS} steps, {COMMANDS:,} commands and {DUE:,} due wake-ups "
@@ -247,13 +306,24 @@ def run() -> tuple[Section, str]:
         "published limits of us-east-1, those of an account before they are raised. Nothing here "
         f"was measured on AWS, and assumed are {COMMAND_MS:g} ms for a command, "
         f"{PUBLISHER_CHANGES} changes a second by a publisher on its shard, {SWEEPER_DUE} due "
-        f"processes a second by a sweep. For the due index {SECONDS} seconds are played through "
-        "with "
-        "random ids in the shards that the code gives them.",
-        [_second(), _gives_way(by_use), _remedies(by_use), _sweeps(), _audits(), _day()],
+        f"processes a second by a sweeper. For the due index {SECONDS} seconds are played through "
+        "with random ids in the shards that the code gives them, while sweepers sweep.",
+        [
+            _second(),
+            _gives_way(by_use, "What gives way first, as it is deployed by default"),
+            _remedies(by_use),
+            _gives_way(raised, f"With {_said(RAISED)}"),
+            _sweeps(),
+            _audits(),
+            _day(),
+        ],
         [
             f"**First gives way: the {first.name}, at {_gives_way_at(first)}.** What helps: "
             f"{first.remedy}.",
+            f"**With {_said(RAISED)} all of it holds**, {DUE:,} due a second too. What breaks "
+            f"next: {then.name}, at {_gives_way_at(then)}, and {after.name}, at "
+            f"{_gives_way_at(after)}.",
+            *_on_sweepers(),
             *_on_shards(),
         ],
     )
@@ -268,7 +338,7 @@ def _second() -> Table:
         "wake-ups moved": each.moved,
         "attempts timed out": each.timeouts,
         "write units": each.write_units,
-        "of which in the due index": each.due_writes,
+        "of which in the due index": each.due_writes(),
         "read units": each.read_units,
         "events": each.events,
     }
@@ -277,7 +347,16 @@ def _second() -> Table:
     )
 
 
-def _gives_way(by_use: list[Part]) -> Table:
+def _by_use(given: Parameters) -> list[Part]:
+    return sorted(parts(given), key=lambda part: part.used, reverse=True)
+
+
+def _said(given: Parameters) -> str:
+    parallelism = given.publisher_parallelism
+    return f"`Sweepers: {given.sweepers}` and `PublisherParallelism: {parallelism}`"
+
+
+def _gives_way(by_use: list[Part], title: str) -> Table:
     rows = [
         [
             part.name,
@@ -289,7 +368,7 @@ def _gives_way(by_use: list[Part]) -> Table:
         for part in by_use
     ]
     head = ["part", "asked", "gives a second", "used", "gives way at"]
-    return Table(head, rows, "What gives way first")
+    return Table(head, rows, title)
 
 
 def _remedies(by_use: list[Part]) -> Table:
@@ -299,14 +378,14 @@ def _remedies(by_use: list[Part]) -> Table:
 
 def _gives_way_at(part: Part) -> str:
     if part.unit == "due":
-        return f"{part.gives:,.0f} due"
+        return f"{DUE / part.used:,.0f} due"
     return f"{COMMANDS / part.used:,.0f} commands"
 
 
 def _sweeps() -> Table:
     rows = []
-    for due in (50, 100, 200, 500, 1_000):
-        needed = math.ceil(due * SWEEP_EVERY / SWEEP_SECONDS / SWEEPER_DUE)
+    for due in (50, 200, 500, 1_000, 1_500, 3_000):
+        needed = sweepers_for(due)
         rows.append(
             [
                 f"{due:,}",
@@ -350,14 +429,33 @@ def _a_day(month: float) -> str:
     return f"${month / DAYS_OF_A_MONTH:,.0f}"
 
 
+def _on_sweepers() -> list[str]:
+    each = load()
+    faster = [n for n in range(2, DUE_SHARDS + 1) if swept_a_second(n) > swept_a_second(n - 1)]
+    keeps_up = "; ".join(f"{n}, {swept_a_second(n):,.0f}" for n in (1, *faster))
+    held_up = sweepers_held_up()
+    now = fullest_second(each.due_writes(pace(held_up)), DUE_SHARDS)
+    doubled = fullest_second(each.due_writes(pace(held_up, 2 * DUE_SHARDS)), 2 * DUE_SHARDS)
+    return [
+        f"Sweepers keep up with so many due a second: {keeps_up}. A number between is no faster, "
+        f"for one of them still has as many of the {DUE_SHARDS} shards. They share out the "
+        "queries, so these cost the same; each has a run a minute.",
+        f"From {held_up} sweepers on, raise `DUE_SHARDS` first: one that has a single shard makes "
+        f"{now:,} writes in its fullest second, of the {PARTITION_WRITES:,} that it takes. With "
+        f"{2 * DUE_SHARDS} it would be {doubled:,}.",
+    ]
+
+
 def _on_shards() -> list[str]:
     each = load()
-    now = fullest_second(each.due_writes, DUE_SHARDS)
-    doubled = fullest_second(each.due_writes, 2 * DUE_SHARDS)
+    writes = each.due_writes(pace(RAISED.sweepers))
+    now = fullest_second(writes, DUE_SHARDS)
+    doubled = fullest_second(each.due_writes(pace(RAISED.sweepers, 2 * DUE_SHARDS)), 2 * DUE_SHARDS)
     return [
-        f"{DUE_SHARDS} shards of the due index are enough: the fullest second of one has {now:,} "
-        f"writes of {PARTITION_WRITES:,}. With {2 * DUE_SHARDS} it would be {doubled:,}; two "
-        f"thirds would be used with {shards_for(each.due_writes)}.",
+        f"{DUE_SHARDS} shards of the due index are enough: while {RAISED.sweepers} sweepers sweep, "
+        f"the fullest second of one has {now:,} writes of {PARTITION_WRITES:,}. With "
+        f"{2 * DUE_SHARDS} it would be {doubled:,}; two thirds would be used with "
+        f"{shards_for(writes)}.",
         "`DUE_SHARDS` and `LISTING_SHARDS` can be raised at any time without moving anything: a "
         "shard is read by its number, the numbers below stay, and a process moves to its new shard "
         "with its next write, which costs two units once. While the functions of one deployment "

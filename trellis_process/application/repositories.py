@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState
@@ -72,13 +72,14 @@ class ProcessRepository(Protocol):
         tenant_id: str,
         *,
         process_type: str | None,
-        state: ProcessState | None,
+        states: Collection[ProcessState] | None,
         limit: int,
         cursor: str | None,
     ) -> ProcessPage:
         """Up to ``limit`` processes of a tenant, by type from Z to A and the newest first in each.
 
-        What changed this moment may be missing yet. Raises InvalidInput for a cursor that this
+        Those in one of the ``states``, of which there is at least one; None stands for any. What
+        changed this moment may be missing yet. Raises InvalidInput for a cursor that this
         repository did not give.
         """
 
@@ -108,3 +109,18 @@ class StepTrackerRepository(Protocol):
 
         May raise Throttled or StoreUnavailable.
         """
+
+
+@runtime_checkable
+class ShardedTrackers(Protocol):
+    """What a StepTrackerRepository has besides, if it can read parts of what is due by themselves.
+
+    Sweepers that run side by side share out these parts. Without them, one sweeper reads it all.
+    """
+
+    @property
+    def shards(self) -> int:
+        """How many parts there are; the wake-up of a process is in one of them."""
+
+    def due_in(self, shards: Collection[int], now: datetime) -> Iterator[WakeUp]:
+        """As ``due``, of the parts with these numbers, from 0 on; of no parts, nothing."""

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from trellis_process.application.clock import Clock, system_clock
 from trellis_process.application.deciding import Definitions, Pause, decide_and_save
 from trellis_process.application.repositories import StepTrackerRepository, WakeUp
+from trellis_process.application.sweeper import ALONE, Sweeper
 from trellis_process.domain.events import ProcessStepTimedOut
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker
@@ -101,19 +102,22 @@ class TimeoutCheckerService:
         self._pause = pause
         self._side_by_side = side_by_side
 
-    def check_for_timed_out_steps(self, *, stop_at: datetime | None = None) -> Sweep:
+    def check_for_timed_out_steps(
+        self, *, stop_at: datetime | None = None, sweeper: Sweeper = ALONE
+    ) -> Sweep:
         """One sweep: everything due by now, the longest overdue first.
 
-        It looks at no further process from ``stop_at`` on. One process that cannot be dealt with
-        is logged and reported in ``failures``, and does not stop the others; where what is due
-        cannot be read any further, that is reported too and the sweep ends there.
+        Where several sweep side by side, ``sweeper`` says which of them this is, and it looks at
+        its own part alone. It looks at no further process from ``stop_at`` on. One process that
+        cannot be dealt with is logged and reported in ``failures``, and does not stop the others;
+        where what is due cannot be read any further, that is reported too and the sweep ends there.
 
         Raises Throttled or StoreUnavailable where what is due cannot be read at all.
         """
         now = self._clock()
         sweep = Sweep()
         try:
-            for part in self._parts(self._trackers.due(now), now, stop_at):
+            for part in self._parts(sweeper.due(self._trackers, now), now, stop_at):
                 sweep.add(part)
         except StoreError as error:
             if not sweep.looked_at:

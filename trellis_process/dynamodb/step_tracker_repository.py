@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,7 +20,7 @@ from trellis_process.dynamodb.table import Table, batches
 
 
 class DynamoDBStepTrackerRepository:
-    """A StepTrackerRepository on one DynamoDB table.
+    """A StepTrackerRepository on one DynamoDB table, whose index is in shards (ShardedTrackers).
 
     A process and its trackers are one item, so there is nothing here to write: what a process
     waits for changes in the very write that changes the process. ``retention`` is as for the
@@ -46,16 +46,25 @@ class DynamoDBStepTrackerRepository:
         self._processes = processes
 
     def due(self, now: datetime) -> Iterator[WakeUp]:
-        """As StepTrackerRepository.due: reads the shards side by side, from the beginning of time.
+        """As StepTrackerRepository.due: every shard is read."""
+        return self.due_in(range(self.shards), now)
+
+    @property
+    def shards(self) -> int:
+        """As ShardedTrackers.shards."""
+        return schema.DUE_SHARDS
+
+    def due_in(self, shards: Collection[int], now: datetime) -> Iterator[WakeUp]:
+        """As ShardedTrackers.due_in: reads them side by side, from the beginning of time.
 
         The processes are read a hundred at a time, strongly consistent.
         """
         table = self._processes.table
-        shards = [
+        queries = [
             table.query(schema.DUE_INDEX, str(shard), Path("due_at") <= to_ms(now))
-            for shard in range(schema.DUE_SHARDS)
+            for shard in shards
         ]
-        entries = heapq.merge(*table.side_by_side(shards), key=_due_at_ms)
+        entries = heapq.merge(*table.side_by_side(queries), key=_due_at_ms)
         for batch in batches(entries):
             items = table.get_many([entry["pk"]["S"] for entry in batch])
             for entry in batch:
