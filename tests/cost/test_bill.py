@@ -12,6 +12,7 @@ from trellis_process.cost.bill import ALARMS, bill_together, idle_bill
 from trellis_process.cost.functions import FUNCTIONS
 from trellis_process.cost.prices import API_CALL, EVENT, PRICES, WRITE_UNIT
 from trellis_process.deploy.sources import template_path
+from trellis_process.errors import InvalidInput
 
 USUAL = Workload()
 
@@ -66,6 +67,14 @@ def test_a_stack_costs_what_its_workloads_cost_and_what_it_costs_idle():
 def test_an_idle_stack_costs_a_few_dollars():
     assert idle_bill().parts["sweeps"] < 0.10
     assert idle_bill().together < 12
+
+
+def test_more_sweepers_run_more_often_and_share_the_queries():
+    one, two, three = (idle_bill(sweepers).parts["sweeps"] for sweepers in (1, 2, 3))
+    assert three - two == pytest.approx(two - one)
+    assert one < two < 2 * one
+    with pytest.raises(InvalidInput, match=r"^sweepers: got 9"):
+        idle_bill(9)
 
 
 def test_other_systems_ask_for_each_attempt():

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from trellis_process.cost import Channel, Journey, Starting, Workload, bill, usage_of
 from trellis_process.cost.usage import writes_of
+
+RESULTS = (Path(__file__).parents[2] / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
 
 
 def ordered(steps: int, **more: object) -> Journey:
@@ -41,3 +46,16 @@ def test_heartbeats_outputs_and_metadata_count_as_with_any_process() -> None:
     busy = usage_of(ordered(5, heartbeats=2, output_bytes=400, metadata_bytes=2000))
     assert busy.commands == plain.commands + 10
     assert busy.write_units > plain.write_units
+
+
+def test_it_is_counted_as_in_the_benchmark() -> None:
+    section = RESULTS.partition("<!-- engine -->")[2].partition("<!-- ")[0]
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|", section, re.M)
+    assert len(rows) == 3
+    for row in rows:
+        steps, commands, writes, _, units, reads = map(int, row)
+        usage = usage_of(
+            ordered(steps, step_seconds=5, timeout_seconds=600, output_bytes=0, actor=None)
+        )
+        counted = (usage.commands, usage.writes, usage.write_units, usage.read_units)
+        assert counted == (commands, writes, units, reads)

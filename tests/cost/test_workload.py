@@ -45,6 +45,7 @@ def test_what_is_said_for_all_holds_where_a_table_says_nothing():
         ("[a]\nstep_seconds = 60\n", "a.step_seconds"),
         ("[a]\nstarting = 'never'\ntiming_out = 0.1\n", "a.timing_out"),
         ("[a]\nprocesses = nan\n", "a.processes"),
+        ("[a]\nread_models = 1\n", "a.read_models"),
         ("steps = 5\n", "steps"),
         ("", "workloads"),
         ("[a\n", "workloads"),

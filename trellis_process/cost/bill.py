@@ -12,6 +12,7 @@ from trellis_process.cost.functions import (
     QUEUE_COMMANDS,
     STEP_COMMANDS,
     TIMEOUT_CHECKER,
+    VIEWS,
 )
 from trellis_process.cost.prices import (
     ALARM,
@@ -26,6 +27,7 @@ from trellis_process.cost.prices import (
 )
 from trellis_process.cost.usage import usage_of
 from trellis_process.cost.workload import Channel, Workload
+from trellis_process.domain.limits import check_whole_number
 from trellis_process.dynamodb.schema import DUE_SHARDS
 
 DAYS_OF_A_MONTH = 730 / 24
@@ -74,24 +76,47 @@ def bill(workload: Workload) -> Bill:
             "logs": logs + EVENT_PUBLISHER.logs(runs, changes),
             "storage": kept_gb * STORED_GB.each,
         }
+        | ({"read models": _views(workload, events, changes)} if workload.read_models else {})
     )
 
 
-def bill_together(workloads: Iterable[Workload]) -> Bill:
-    """What a stack costs in a month that has all of these to do."""
-    return sum(map(bill, workloads), idle_bill())
+def bill_together(workloads: Iterable[Workload], *, sweepers: int = 1) -> Bill:
+    """What a stack costs in a month that has all of these to do.
+
+    Raises InvalidInput as ``idle_bill`` does.
+    """
+    return sum(map(bill, workloads), idle_bill(sweepers))
 
 
-def idle_bill() -> Bill:
-    """What a stack costs in a month in which nothing happens; the hourly audit is not in it."""
+def idle_bill(sweepers: int = 1) -> Bill:
+    """What a stack costs in a month in which nothing happens; the hourly audit is not in it.
+
+    ``sweepers`` is its parameter Sweepers. Raises InvalidInput for more than there are shards.
+    """
+    runs = check_whole_number("sweepers", sweepers, 1, DUE_SHARDS) * SWEEPS_OF_A_MONTH
     queries = SWEEPS_OF_A_MONTH * DUE_SHARDS * EMPTY_QUERY_UNITS
     return Bill(
         {
             "sweeps": queries * READ_UNIT.each
-            + TIMEOUT_CHECKER.compute(SWEEPS_OF_A_MONTH, SWEEPS_OF_A_MONTH, BILLED_MS)
-            + TIMEOUT_CHECKER.logs(SWEEPS_OF_A_MONTH, 0),
+            + TIMEOUT_CHECKER.compute(runs, runs, BILLED_MS)
+            + TIMEOUT_CHECKER.logs(runs, 0),
             "alarms and metrics": ALARMS * ALARM.each + METRICS * METRIC.each,
         }
+    )
+
+
+def _views(workload: Workload, events: float, changes: float) -> float:
+    """Dollars of the views, but for what is kept in them."""
+    from trellis_process.cost.views import view_usage_of  # brings botocore
+
+    usage, runs = view_usage_of(workload.journey), changes / workload.changes_together
+    requests = events + 2 * runs  # each event is sent by itself; a batch is received, and deleted
+    return (
+        workload.processes * usage.write_units * WRITE_UNIT.each
+        + workload.processes * usage.read_units * READ_UNIT.each
+        + requests * QUEUE_REQUEST.each
+        + VIEWS.compute(runs, changes, workload.billed_ms)
+        + VIEWS.logs(runs, 0)
     )
 
 

@@ -37,11 +37,13 @@ class Function:
 STEP_COMMANDS = Function(memory_mb=512, log_bytes_a_run=560, log_bytes_each=450)
 QUEUE_COMMANDS = Function(memory_mb=512, log_bytes_a_run=0, log_bytes_each=610)
 EVENT_PUBLISHER = Function(memory_mb=256, log_bytes_a_run=430, log_bytes_each=65)
-TIMEOUT_CHECKER = Function(memory_mb=1769, log_bytes_a_run=870, log_bytes_each=0)
+TIMEOUT_CHECKER = Function(memory_mb=1769, log_bytes_a_run=895, log_bytes_each=0)
+VIEWS = Function(memory_mb=512, log_bytes_a_run=410, log_bytes_each=0)
 
 FUNCTIONS = {
     "StepCommandsFunction": STEP_COMMANDS,
     "QueueCommandsFunction": QUEUE_COMMANDS,
     "EventPublisherFunction": EVENT_PUBLISHER,
     "TimeoutCheckerFunction": TIMEOUT_CHECKER,
+    "ViewsFunction": VIEWS,
 }

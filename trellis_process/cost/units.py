@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from trellis_process.dynamodb import schema
 from trellis_process.dynamodb.schema import Item
@@ -13,13 +14,16 @@ READ_UNIT_BYTES = 4096
 STORED_OVERHEAD_BYTES = 100  # that DynamoDB counts for each item and each entry of an index
 
 
-def write_units(before: Item, after: Item) -> int:
+def write_units(
+    before: Item, after: Item, indexes: Mapping[str, tuple[str, str]] = schema.INDEX_KEYS
+) -> int:
     """The units of a put; ``before`` is empty for a new item.
 
     One for each started KB of the larger image, and one for each index entry made or removed.
+    ``indexes`` has the keys of each, those of the table of processes unless said.
     """
     total = math.ceil(max(item_size(before), item_size(after)) / WRITE_UNIT_BYTES)
-    for keys in schema.INDEX_KEYS.values():
+    for keys in indexes.values():
         old, new = ([item.get(key) for key in keys] for item in (before, after))
         if old != new:  # the keys are the whole entry, and a key is changed by making it anew
             total += (None not in old) + (None not in new)

@@ -75,6 +75,11 @@ def writes_of(journey: Journey) -> list[Write]:
     return _Run(journey).writes
 
 
+def changes_of(journey: Journey, *, times_out: bool) -> list[Process]:
+    """Such a process after each change that has events; all of its steps time out once, or none."""
+    return _Run(replace(journey, timing_out=float(times_out))).changes
+
+
 def _summed(run: _Run) -> Usage:
     return Usage(
         commands=run.commands,
@@ -96,6 +101,7 @@ class _Run:
     read_units: int = 0
     writes: list[Write] = field(default_factory=list)
     item: Item = field(default_factory=dict)
+    changes: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._now = BEGINNING
@@ -235,6 +241,8 @@ class _Run:
     def _saved(self, process: Process) -> None:
         item = to_item(replace(process, version=process.version - 1))  # as the write had it
         last = process.events[-1].type if process.events else None
+        if process.events:
+            self.changes.append(process.copy())
         self.writes.append(Write(last, len(process.events), write_units(self.item, item)))
         self.item = item
 

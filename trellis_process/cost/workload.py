@@ -47,6 +47,8 @@ class Workload:
     kept_days: float = 30
     #: What AWS bills for each command and each change, in milliseconds.
     billed_ms: float = BILLED_MS
+    #: Whether the stack keeps read models: the inbox, lists, histories and statistics.
+    read_models: bool = False
 
     def __post_init__(self) -> None:
         check_range("processes", self.processes, 0, 1e12)
@@ -108,6 +110,10 @@ def _typed(field: str, value: Any) -> Any:
         if value not in list(choice):
             raise InvalidInput(field, value, f"one of {', '.join(choice)}")
         return choice(value)
+    if field == "read_models":
+        if not isinstance(value, bool):
+            raise InvalidInput(field, value, "true or false")
+        return value
     kind = int if field in _WHOLE else int | float
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InvalidInput(field, value, f"a {'whole ' if field in _WHOLE else ''}number")

@@ -33,6 +33,7 @@ def row_to_item(row: ProcessRow) -> Item:
         "tasks": {step: [*mark.place, mark.is_open] for step, mark in row.tasks.items()} or None,
         "closed": row.closed_through or None,
         "seen": row.seen.as_json(),
+        "owed": row.owed or None,
     }
     item = _item(view_schema.process_key(row.key), view_schema.ROW, said)
     item["revision"] = {"N": str(row.revision)}
@@ -69,6 +70,7 @@ def row_from_item(item: Item) -> ProcessRow:
         },
         closed_through=said.get("closed", 0),
         seen=Seen.from_json(said["seen"]),
+        owed=said.get("owed", {}),
         revision=int(item["revision"]["N"]),
     )
 

@@ -17,6 +17,7 @@ from trellis_process.eventbridge.envelope import envelopes
 from trellis_process.views.adoption import adopt
 from trellis_process.views.bus_event import read_event
 from trellis_process.views.feeder import ViewFeeder
+from trellis_process.views.process_row import ProcessRow
 from trellis_process.views.store import ViewStore
 
 TRIES = 8  # of a process whose views the table had no capacity for
@@ -79,9 +80,16 @@ class ViewRebuild:
                 if process.events:
                     told = [read_event(each) for each in envelopes(process)]
                     self._views.keep_history(told)
-                self._feeder.change(process.key, lambda row: adopt(row, process))
+                self._feeder.change(process.key, lambda row: adopt(row, self._as_of(row, process)))
                 return
             except Throttled:
                 if tried == TRIES - 1:
                     raise
                 self._pause(random.uniform(0, 0.1 * 2**tried))
+
+    def _as_of(self, row: ProcessRow | None, process: Process) -> Process:
+        """The process as it is now, where an event has told of it what came after it was read."""
+        if row is None or row.version <= process.version:
+            return process
+        item = self._reader.table.get(schema.hash_key(process.key))
+        return process if item is None else from_item(item)

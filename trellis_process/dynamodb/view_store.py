@@ -42,9 +42,9 @@ class DynamoDBViewStore:
     With a ``retention`` DynamoDB removes what is kept of a process that long after it ended, or
     soon afterwards; what was counted of it stays.
 
-    What an event changes is one transaction, so that it counts once. Only where a single change
-    touches some hundred tasks or steps does it take more than one, of which the one that makes the
-    events seen comes last, so that what broke off is done again.
+    What a change adds and counts is one transaction with the row, so that it counts once. Where
+    very many tasks end at once they are taken out before it, some at a time: should it break off
+    there, or another change come between, that may be done again.
     """
 
     def __init__(self, table: ViewTable, *, retention: timedelta | None = None) -> None:
@@ -59,9 +59,13 @@ class DynamoDBViewStore:
     def keep_history(self, events: Sequence[BusEvent]) -> None:
         """As ViewStore.keep_history."""
         items = {}
+        # One that comes late, or again, leaves with what is there already.
+        row = self.row(events[0].key) if events and self._retention is not None else None
         for event in events:
             item = entry_to_item(event.key, history_entry(event))
             ended_at = event.time if event.state.is_final else None
+            if row is not None and row.version >= event.version:
+                ended_at = row.ended_at
             items[event.place] = item | self._expiry(ended_at)
         self.table.put_many(list(items.values()))
 
@@ -75,23 +79,21 @@ class DynamoDBViewStore:
         check = {
             "ConditionCheck": {"Key": {"pk": {"S": pk}, "sk": {"S": view_schema.ROW}}, **condition}
         }
-        entries = _entries(changes, self._expiry(row.ended_at))
-        counts = [_addition(key, each, row) for key, each in changes.counts.items()]
-        room = TRANSACTION - 1
-        if self._expiry(None if before is None else before.ended_at) != expiry:
-            self._expire(
-                pk, expiry
-            )  # before the row says that it is so, to be done again till then
+        removals = [_removal(pk, step) for step, task in changes.tasks.items() if task is None]
+        writes = [kept, *_entries(changes, expiry)]
+        writes += [_addition(key, each, row) for key, each in changes.counts.items()]
+        # Before the row says that it is so, to be done again till then. After an end that another
+        # change has overtaken, too: what was set for it is taken back.
+        was = self._expiry(None if before is None else before.ended_at)
+        if was != expiry or (changes.is_of_end and self._retention is not None):
+            self._expire(pk, expiry)
         try:
-            while len(entries) + len(counts) > room and entries:
-                self.table.write([check, *entries[:room]])
-                entries = entries[room:]
-            self.table.write([kept, *entries, *counts[:room]])
+            while len(removals) + len(writes) > TRANSACTION:
+                self.table.write([check, *removals[: TRANSACTION - 1]])
+                removals = removals[TRANSACTION - 1 :]
+            self.table.write([*writes, *removals])
         except ConditionFailed:
             return False
-        # More steps than a transaction has room for are counted only where a process is adopted.
-        for first in range(room, len(counts), room):
-            self.table.write(counts[first : first + room])
         return True
 
     def _expiry(self, ended_at: datetime | None) -> Item:
@@ -267,7 +269,7 @@ def _is_still(before: ProcessRow | None) -> dict[str, Any]:
 
 
 def _entries(changes: Changes, expiry: Item) -> list[dict[str, Any]]:
-    """The writes that may be made again: tasks, and what leads to a row that is newly listed."""
+    """Open tasks, and what leads to a row that is newly listed."""
     row, before = changes.row, changes.before
     writes: list[dict[str, Any]] = []
     if row.is_listed and (
@@ -275,16 +277,12 @@ def _entries(changes: Changes, expiry: Item) -> list[dict[str, Any]]:
         or (before.started_at, before.search_attributes) != (row.started_at, row.search_attributes)
     ):
         writes += [{"Put": {"Item": item | expiry}} for item in attributes_to_items(row)]
-    for step, task in changes.tasks.items():
-        if task is None:
-            key = {
-                "pk": {"S": view_schema.process_key(row.key)},
-                "sk": {"S": view_schema.task_key(step)},
-            }
-            writes.append({"Delete": {"Key": key}})
-        else:
-            writes.append({"Put": {"Item": task_to_item(task)}})
-    return writes
+    tasks = [task for task in changes.tasks.values() if task is not None]
+    return writes + [{"Put": {"Item": task_to_item(task)}} for task in tasks]
+
+
+def _removal(pk: str, step: str) -> dict[str, Any]:
+    return {"Delete": {"Key": {"pk": {"S": pk}, "sk": {"S": view_schema.task_key(step)}}}}
 
 
 def _addition(key: CountKey, counted: Mapping[str, int], row: ProcessRow) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.views.process_row import ProcessRow, TaskMark
-from trellis_process.views.projection import Changes, finished
+from trellis_process.views.projection import Changes, finished, settled
 from trellis_process.views.seen import Seen
 from trellis_process.views.statistics import Counts, count_key, counted_in, counted_step
 from trellis_process.views.task_entry import TaskEntry
+
+TASKS_AT_ONCE = 40  # so that one transaction has room for them
 
 _LAST = 10**6  # after every event of its change
 
@@ -22,10 +24,23 @@ def adopt(before: ProcessRow | None, process: Process) -> Changes | None:
     State, inbox, lists and the number of open processes are exact afterwards. What only events
     tell is counted as far as the process still shows it, and only where it was not known at all:
     the last visit of each step, its last attempt's duration, and its retries.
+
+    Of a process with very many tasks some are taken over at a time, the first that come.
     """
     if before is not None and before.version > process.version:
-        return None  # what was read is older than what the events have told
+        return settled(before)  # what was read is older than what the events have told
+    place = (process.version, _LAST)
+    known = {} if before is None else {name: before.tasks[name] for name in before.open_tasks}
+    is_open = _open(process)
+    closed = [name for name in known if name not in is_open]
+    todo = [name for name in is_open if name not in known or known[name].place != place]
+    now, later = todo[:TASKS_AT_ONCE], todo[TASKS_AT_ONCE:]
     is_over = process.state.is_final or process.state is ProcessState.COMPENSATING
+    if later:  # those still to come are known by what the events told of them
+        closed_through = 0 if before is None else before.closed_through
+    else:
+        # What the item shows is the last word on everything up to its version.
+        closed_through = process.version if is_over else process.version - 1
     row = ProcessRow(
         key=process.key,
         process_type=process.process_type,
@@ -39,20 +54,24 @@ def adopt(before: ProcessRow | None, process: Process) -> Changes | None:
         started_at=process.started_at,
         search_attributes=process.search_attributes,
         is_breached=bool(process.breaches) or (before is not None and before.is_breached),
-        tasks={name: TaskMark((process.version, _LAST), is_open=True) for name in _open(process)},
-        # What the item shows is the last word on everything up to its version.
-        closed_through=process.version if is_over else process.version - 1,
+        tasks={
+            name: TaskMark(place, is_open=True) if name not in later else known[name]
+            for name in is_open
+            if name not in later or name in known
+        },
+        closed_through=closed_through,
         seen=Seen.through(process.version) if before is None else before.seen,
+        owed={} if before is None else before.owed,
         revision=0 if before is None else before.revision,
     )
-    if before is not None and not row.tasks and _says_the_same(before, row):
-        return None
-    tasks: dict[str, TaskEntry | None] = {} if before is None else dict.fromkeys(before.open_tasks)
-    tasks |= {name: _task(process, process.step(name)) for name in _open(process)}
+    if before is not None and not todo and not closed and _says_the_same(before, row):
+        return settled(before)
+    tasks: dict[str, TaskEntry | None] = dict.fromkeys(closed)
+    tasks |= {name: _task(process, process.step(name)) for name in now}
     counts: Counts = {}
     if before is None:
         _count_steps(counts, row, process)
-    return finished(before, row, tasks, counts)
+    return finished(before, row, tasks, counts, is_partial=bool(later))
 
 
 def _open(process: Process) -> list[str]:
@@ -66,9 +85,8 @@ def _open(process: Process) -> list[str]:
 
 def _says_the_same(before: ProcessRow, row: ProcessRow) -> bool:
     """Whether nothing is to be mended; a heartbeat since is nothing that views show."""
-    return not before.open_tasks and (
-        (before.state, before.started_at, before.search_attributes, before.is_breached)
-        == (row.state, row.started_at, row.search_attributes, row.is_breached)
+    return (before.state, before.started_at, before.search_attributes, before.is_breached) == (
+        (row.state, row.started_at, row.search_attributes, row.is_breached)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from trellis_process.domain.process import ProcessKey
@@ -31,20 +32,39 @@ class ViewFeeder:
         Whatever it raises, the same events may be fed again.
         """
         for first in range(0, len(events), EVENTS_AT_ONCE):
-            some = events[first : first + EVENTS_AT_ONCE]
-            # First, because an event that counts as seen is not looked at again.
-            self._store.keep_history(some)
-            self.change(some[0].key, lambda row, some=some: project(row, some))  # type: ignore[misc]
+            self._feed(events[first : first + EVENTS_AT_ONCE])
+
+    def _feed(self, events: Sequence[BusEvent]) -> None:
+        kept_with: list[datetime | None] = []
+
+        def decide(row: ProcessRow | None) -> Changes | None:
+            ended_at = None if row is None else row.ended_at
+            # First, because an event that counts as seen is not looked at again; and once more
+            # where the process has ended meanwhile, because what is kept leaves after the end.
+            if not kept_with or kept_with[-1] != ended_at:
+                self._store.keep_history(events)
+                kept_with.append(ended_at)
+            return project(row, events)
+
+        self.change(events[0].key, decide)
 
     def change(
         self, key: ProcessKey, decide: Callable[[ProcessRow | None], Changes | None]
     ) -> None:
-        """Keeps what ``decide`` makes of a row, asked again after a lost race. Raises LostRace."""
-        for tried in range(TRIES):
-            if tried:
-                self._pause(random.uniform(0, min(0.5, 0.01 * 2**tried)))
+        """Keeps what ``decide`` makes of a row. Raises LostRace.
+
+        It is asked again after a lost race, and where more is to follow.
+        """
+        lost = 0
+        while lost < TRIES:
+            if lost:
+                self._pause(random.uniform(0, min(0.5, 0.01 * 2**lost)))
             changes = decide(self._store.row(key))
-            if changes is None or self._store.commit(changes):
+            if changes is None:
+                return
+            if not self._store.commit(changes):
+                lost += 1
+            elif not changes.is_partial:
                 return
         raise LostRace(f"others changed what is kept of {key.process_id!r} {TRIES} times")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -54,6 +54,8 @@ class ProcessRow:
     #: Up to which version every task is closed, because the process ended or is being undone.
     closed_through: int = 0
     seen: Seen = field(default_factory=Seen)
+    #: What is still to be counted of its steps, where one change had no room for all of it.
+    owed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     #: Counts the changes of the row itself; 0 before it is kept.
     revision: int = 0
 

@@ -10,6 +10,7 @@ from trellis_process.domain.states import ProcessState
 from trellis_process.views.bus_event import BusEvent
 from trellis_process.views.process_row import ProcessRow, TaskMark
 from trellis_process.views.statistics import (
+    CountKey,
     Counts,
     count_key,
     counted_of,
@@ -17,6 +18,10 @@ from trellis_process.views.statistics import (
     standing,
 )
 from trellis_process.views.task_entry import TaskEntry, task_of
+
+#: What a change may add and count at once, so that one transaction has room for it beside the row
+#: and what leads to that by its attributes.
+WRITES_AT_ONCE = 79
 
 _TELL_A_TASK = {"TaskOpened", "TaskClaimed", "TaskReleased", "TaskEscalated"}
 _END_A_STEP = {"StepCompleted", "StepFailed", "StepSkipped", "StepCancelled"}
@@ -33,6 +38,10 @@ class Changes:
     tasks: dict[str, TaskEntry | None] = field(default_factory=dict)
     #: What is counted more, or less.
     counts: Counts = field(default_factory=dict)
+    #: Whether an end is among the events, though the process may have been opened again since.
+    is_of_end: bool = False
+    #: Whether more is to follow, to be decided on the row as it is then.
+    is_partial: bool = False
 
 
 def project(before: ProcessRow | None, events: Iterable[BusEvent]) -> Changes | None:
@@ -42,6 +51,7 @@ def project(before: ProcessRow | None, events: Iterable[BusEvent]) -> Changes | 
     come does not matter; and what is counted by itself is counted with the first coming.
     """
     row, tasks, counts = before, dict[str, TaskEntry | None](), Counts()
+    is_of_end = False
     for event in sorted(events, key=lambda each: each.place):
         if row is None:
             row = _first_row(event)
@@ -52,9 +62,15 @@ def project(before: ProcessRow | None, events: Iterable[BusEvent]) -> Changes | 
         row = _with_task(row, event, tasks)
         row = replace(row, seen=row.seen.plus(event))
         row = _without_old_marks(row, tasks)
-    if row is None or row == before:
-        return None
-    return finished(before, row, tasks, counts)
+        is_of_end = is_of_end or event.state.is_final
+    if before is not None and row == before:
+        return settled(before)
+    return None if row is None else finished(before, row, tasks, counts, is_of_end=is_of_end)
+
+
+def settled(row: ProcessRow) -> Changes | None:
+    """What is still to be counted of a row; None where nothing is."""
+    return finished(row, row, {}, {}) if row.owed else None
 
 
 def finished(
@@ -62,22 +78,44 @@ def finished(
     row: ProcessRow,
     tasks: dict[str, TaskEntry | None],
     counts: Counts,
+    *,
+    is_of_end: bool = False,
+    is_partial: bool = False,
 ) -> Changes:
-    """The changes from one row to another, with what the process counts for as it stands."""
+    """The changes from one row to another, with what the process counts for as it stands.
+
+    What cannot be counted at once the row owes: should what follows never come, it is not lost.
+    """
     now = standing(row)
     now.subtract(standing(before))
-    counts.setdefault(count_key(row), Counter()).update(now)
-    told = {
-        key: Counter({name: n for name, n in each.items() if n}) for key, each in counts.items()
-    }
+    told = [(count_key(row), now)]
+    told += [(count_key(row, step), Counter(each)) for step, each in row.owed.items()]
+    counted = _summed([*told, *counts.items()])
     kept = set() if before is None else set(before.open_tasks)
+    # What never was in the inbox need not be taken out.
+    tasks = {step: task for step, task in tasks.items() if task is not None or step in kept}
+    # Taking out is not counted: that may be done before, and again.
+    room = max(1, WRITES_AT_ONCE - sum(task is not None for task in tasks.values()))
+    owed = {str(key.step_name): dict(each) for key, each in counted[room:]}
     return Changes(
         before=before,
-        row=row.next(),
-        # What never was in the inbox need not be taken out.
-        tasks={step: task for step, task in tasks.items() if task is not None or step in kept},
-        counts={key: each for key, each in told.items() if each},
+        row=replace(row, owed=owed).next(),
+        tasks=tasks,
+        counts=dict(counted[:room]),
+        is_of_end=is_of_end,
+        is_partial=is_partial or bool(owed),
     )
+
+
+def _summed(told: Iterable[tuple[CountKey, Counter[str]]]) -> list[tuple[CountKey, Counter[str]]]:
+    """Each key once, in the order of its first coming, without what comes to nothing."""
+    sums = Counts()
+    for key, each in told:
+        sums.setdefault(key, Counter()).update(each)
+    nonzero = {
+        key: Counter({name: n for name, n in each.items() if n}) for key, each in sums.items()
+    }
+    return [(key, each) for key, each in nonzero.items() if each]
 
 
 def _first_row(event: BusEvent) -> ProcessRow:
