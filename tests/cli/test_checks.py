@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,51 @@ def test_sweeps_that_have_stopped_are_told_by_the_age_of_the_last(stack: Deploym
     assert (gone.health, gone.told) == (Health.SICK, "none for 2 h")
 
 
+def test_sweeps_count_only_where_all_sweepers_sweep(stack: Deployment) -> None:
+    now = swept(timedelta(minutes=1))
+
+    def with_sweepers(count: int) -> Checked:
+        with schedules(stack, *["checker"] * count, "audit"):
+            return sweeps(stack, now)
+
+    assert with_sweepers(1).health is Health.WELL
+    one_missing = with_sweepers(2)
+    assert (one_missing.health, one_missing.runbook) == (Health.SICK, "SweepsMissingAlarm")
+    assert one_missing.told == "never of all 2 sweepers for 2 h"
+    swept(timedelta(minutes=1))
+    both = with_sweepers(2)
+    assert both.health is Health.WELL
+    assert re.fullmatch(r"the last of all 2 sweepers \d.* ago", both.told)
+
+
+@contextmanager
+def schedules(stack: Deployment, *functions: str) -> Iterator[None]:
+    """The stack has a schedule of each of these functions."""
+    names = [f"schedule-{number}" for number in range(len(functions))]
+    listed = [
+        {
+            "LogicalResourceId": name,
+            "PhysicalResourceId": name,
+            "ResourceType": "AWS::Scheduler::Schedule",
+            "LastUpdatedTimestamp": datetime.now(UTC),
+            "ResourceStatus": "CREATE_COMPLETE",
+        }
+        for name in names
+    ]
+    with (
+        Stubber(stack.client("cloudformation")) as resources,
+        Stubber(stack.client("scheduler")) as scheduler,
+    ):
+        for _asked in ("schedules", "sources", "sweepers"):
+            resources.add_response("list_stack_resources", {"StackResourceSummaries": listed})
+        for _asked in ("schedules", "sweepers"):
+            for name, function in zip(names, functions, strict=True):
+                target = {"Arn": FUNCTION + function, "RoleArn": "arn:aws:iam::1:role/schedule"}
+                told = {"State": "ENABLED", "Target": target}
+                scheduler.add_response("get_schedule", told, {"Name": name})
+        yield
+
+
 def test_a_stack_that_has_no_metrics_yet_is_neither_well_nor_sick(stack: Deployment) -> None:
     assert sweeps(stack, datetime.now(UTC)).health is Health.UNKNOWN
 
@@ -122,7 +168,7 @@ def test_an_event_source_that_is_off_or_has_a_problem_is_sick(
         Stubber(stack.client("cloudformation")) as resources,
         Stubber(stack.client("lambda")) as mappings,
     ):
-        for _kind in ("schedules", "sources"):
+        for _asked in ("schedules", "sources"):
             resources.add_response("list_stack_resources", {"StackResourceSummaries": [resource]})
         mappings.add_response("get_event_source_mapping", mapping, {"UUID": SOURCE})
         found = {each.check: each for each in checks_of(stack, datetime.now(UTC))}
@@ -140,7 +186,8 @@ def test_every_runbook_that_is_named_is_in_the_page_on_operations() -> None:
 
 
 def test_every_dead_letter_queue_is_an_output_of_the_stack_and_in_the_page() -> None:
-    outputs = cfn_yaml.load(str(template_path()))["Outputs"]
+    outputs = set(cfn_yaml.load(str(template_path()))["Outputs"])
+    outputs |= set(cfn_yaml.load(str(template_path().with_name("service.yaml")))["Outputs"])
     page = (DOCS / "command-line.md").read_text()
     queues = {name for name in outputs if name.endswith("QueueUrl")}
 

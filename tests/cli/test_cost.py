@@ -26,6 +26,15 @@ def test_a_workload_by_options_is_priced_part_by_part(shell: Shell) -> None:
     assert said["dollars"]["together"] == pytest.approx(expected.together + idle_bill().together)
 
 
+def test_the_stack_has_as_many_sweepers_as_are_said(shell: Shell) -> None:
+    said = shell.json("cost", "--sweepers", "3")
+    expected = bill(Workload()).together + idle_bill(3).together
+    assert said["dollars"]["together"] == pytest.approx(expected)
+    refused = shell.run("cost", "--sweepers", "9")
+    assert refused.returncode == 5
+    assert "sweepers: got 9" in refused.stderr
+
+
 def test_a_file_describes_several_and_options_hold_for_all(shell: Shell) -> None:
     (shell.folder / "w.toml").write_text("[referrals]\nsteps = 4\n\n[claims]\nbilled_ms = 99\n")
     said = shell.json("cost", "--file", "w.toml", "--billed-ms", "10")
@@ -49,3 +58,15 @@ def test_what_cannot_be_is_refused_with_the_field_and_the_status_of_a_refused_fi
     done = shell.run("cost", "--steps", "0")
     assert done.returncode == 5
     assert done.stderr == "trellis: steps: got 0; allowed are 1 to 1,000\n"
+
+
+def test_read_models_are_a_part_with_a_price_of_their_own(shell: Shell) -> None:
+    done = shell.run("cost", "--read-models", "--starting", "by-definition")
+    assert done.returncode == 0, done.stderr
+    assert "read models of" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    (workload,) = shell.json("cost", "--read-models")["workloads"]
+    assert workload["dollars"] == {
+        **bill(Workload(read_models=True)).parts,
+        "together": bill(Workload(read_models=True)).together,
+    }

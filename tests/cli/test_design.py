@@ -153,6 +153,27 @@ def test_open_processes_are_counted_by_the_step_that_they_are_at() -> None:
     assert steps_of(processes) == {(1, "pay"): 2, (1, "review"): 1}
 
 
+AROUND = """
+process: around
+version: 1
+steps:
+  - name: both
+    parallel:
+      branches:
+        - {name: a, steps: [{name: pay, service: Payments.pay}]}
+        - {name: b, steps: [{name: child, subprocess: other}]}
+        - name: c
+          steps: [{name: each, foreach: {items: "[1, 2]", steps: [{name: tell, service: M.m}]}}]
+"""
+
+
+def test_a_process_is_at_the_steps_inside_of_others_and_not_at_those_around() -> None:
+    compiled = CompiledDefinition(ProcessDefinition.from_yaml(AROUND), expressions)
+    process = start(compiled, process_id="p", tenant_id="t", input={}, now=START)
+
+    assert steps_of([process]) == {(1, "pay"): 1, (1, "child"): 1, (1, "tell"): 1}
+
+
 def test_coverage_names_what_is_satisfied_and_what_is_not(shell: Shell) -> None:
     done = shell.run("coverage", "definitions", "--stories", "stories.yaml")
     # What is no definition, in a folder, is passed over.

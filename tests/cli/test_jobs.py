@@ -50,7 +50,7 @@ def test_a_dry_run_is_looked_at_and_then_done(shell: Shell, step_api: StepApi) -
     dry = shell.run("jobs", "start", "cancel", "--type", "order", "--dry-run", "--follow")
     assert dry.returncode == 0, dry.stderr
     assert "dry run of CancelProcess for process type order: completed" in dry.stdout
-    assert "3  looked at" in dry.stdout
+    assert "2  looked at" in dry.stdout
     assert "2  would be done" in dry.stdout
     said, _, job_id = dry.stdout.rstrip().rpartition(" ")
     assert said.endswith("To do it: trellis jobs start --of")
@@ -68,6 +68,24 @@ def test_a_dry_run_is_looked_at_and_then_done(shell: Shell, step_api: StepApi) -
         for each in (first, second, third)
     ]
     assert states == [ProcessState.CANCELLED, ProcessState.CANCELLED, ProcessState.COMPLETED]
+
+
+def test_jobs_are_listed_the_newest_first_with_what_came_of_each(
+    shell: Shell, step_api: StepApi
+) -> None:
+    assert shell.run("jobs", "list").stdout == "There are none.\n"
+    orders(step_api, 2)
+    cancel = ("jobs", "start", "cancel", "--type", "order")
+    first = shell.json(*cancel, "--dry-run")["job_id"]
+    second = shell.json("jobs", "start", "--of", first)["job_id"]
+
+    _, *lines = shell.run("jobs", "list", COLUMNS="240").stdout.splitlines()
+
+    assert [line.split()[0] for line in lines] == [second, first]
+    assert "2 of 2 matched: 2 done" in lines[0]
+    assert "dry run of CancelProcess for process type order  " in lines[1]
+    assert "2 looked at, 2 matched: 2 done" in lines[1]
+    assert [job["job_id"] for job in shell.json("jobs", "list", "--limit", "1")] == [second]
 
 
 def test_scripts_get_json(shell: Shell, step_api: StepApi) -> None:

@@ -262,7 +262,7 @@ def test_tables_fit_a_narrow_terminal(shell: Reporter) -> None:
     listed = shell.run("list", COLUMNS="80").stdout.splitlines()
     shown = shell.run("show", process_id, COLUMNS="80").stdout
 
-    assert len(listed) == 2
     assert listed[1].split()[:2] == [process_id, "CaseCreation"]
+    assert listed[2].split() == ["about", "Referral", "ref-1"]
     assert max(map(len, listed)) <= 80
     assert "create_case  pending" in shown

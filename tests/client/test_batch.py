@@ -124,7 +124,7 @@ OF_DEFINITIONS = {
 
 
 def test_what_a_definition_brings_can_be_in_a_batch(client: TrellisClient) -> None:
-    client.register(EXPENSES)
+    client.definitions.register(EXPENSES)
     start = Start(definition="expense_approval", input=BIG["input"], key=BIG["key"])
     first, again = client.batch("tenant-1", [start, start])
     process = first.process

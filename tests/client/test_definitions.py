@@ -23,21 +23,21 @@ from .orders import started
 
 
 def test_a_definition_is_registered_and_found_again(client: TrellisClient) -> None:
-    registered = client.register(EXPENSES)
+    registered = client.definitions.register(EXPENSES)
 
     assert (registered.name, registered.version) == (NAME, 1)
     assert registered.status is DefinitionStatus.ACTIVE
     assert [each.code for each in registered.warnings] == ["not_undone"]
-    assert client.register(EXPENSES) == registered
-    assert list(client.list_definitions()) == [NAME]
-    assert client.get_definition(NAME, 1)["title"] == "Expense approval"
+    assert client.definitions.register(EXPENSES) == registered
+    assert list(client.definitions.names()) == [NAME]
+    assert client.definitions.get(NAME, 1)["title"] == "Expense approval"
 
 
 def test_all_that_is_wrong_is_raised_at_once(client: TrellisClient) -> None:
     document = EXPENSES.replace("on_true: review", "on_true: reviw").replace("30s", "30x")
 
     with pytest.raises(InvalidDefinition, match="did you mean 'review'") as caught:
-        client.register(document)
+        client.definitions.register(document)
 
     assert {each.path for each in caught.value.findings} >= {"steps[0].timeout", "steps[1].on_true"}
     assert caught.value.findings[0].line == 11
@@ -45,36 +45,36 @@ def test_all_that_is_wrong_is_raised_at_once(client: TrellisClient) -> None:
 
 def test_what_is_doubtful_is_raised_where_it_is_asked_for(client: TrellisClient) -> None:
     with pytest.raises(InvalidDefinition):
-        client.register(EXPENSES, strict=True)
+        client.definitions.register(EXPENSES, strict=True)
 
 
 def test_a_version_never_changes(client: TrellisClient) -> None:
-    client.register(EXPENSES)
+    client.definitions.register(EXPENSES)
 
     with pytest.raises(DefinitionConflict, match="timeout") as caught:
-        client.register(EXPENSES.replace("30d", "31d"))
+        client.definitions.register(EXPENSES.replace("30d", "31d"))
 
     assert caught.value.process is None
 
 
 def test_versions_are_compared_and_retired(client: TrellisClient) -> None:
-    client.register(EXPENSES)
-    client.register(version(2).replace("timeout: 1m", "timeout: 2m"))
+    client.definitions.register(EXPENSES)
+    client.definitions.register(version(2).replace("timeout: 1m", "timeout: 2m"))
 
-    changes = client.diff_definition(NAME, from_version=1, to_version=2)
-    drained = client.set_definition_status(NAME, 2, DefinitionStatus.DRAINING)
+    changes = client.definitions.diff(NAME, from_version=1, to_version=2)
+    drained = client.definitions.set_status(NAME, 2, DefinitionStatus.DRAINING)
 
     assert changes == [DefinitionChange("steps.pay.timeout", "changed", "1m", "2m")]
     assert drained.newest == 1
-    assert drained == client.get_definition_versions(NAME)
+    assert drained == client.definitions.versions(NAME)
     with pytest.raises(DefinitionDraining):
         client.start(NAME, tenant_id="tenant-1", version=2, **SMALL)
     with pytest.raises(InvalidInput, match="counted"):
-        client.set_definition_status(NAME, 2, DefinitionStatus.ARCHIVED)
+        client.definitions.set_status(NAME, 2, DefinitionStatus.ARCHIVED)
 
 
 def test_a_start_says_whether_the_process_was_there(client: TrellisClient) -> None:
-    client.register(EXPENSES)
+    client.definitions.register(EXPENSES)
 
     first = client.start(NAME, tenant_id="tenant-1", **SMALL)
     again = client.start(NAME, tenant_id="tenant-1", key=SMALL["key"], input=BIG["input"])
@@ -87,7 +87,7 @@ def test_a_start_says_whether_the_process_was_there(client: TrellisClient) -> No
 def test_a_start_whose_answer_was_lost_starts_one_process(
     client: TrellisClient, step_api: StepApi
 ) -> None:
-    client.register(EXPENSES)
+    client.definitions.register(EXPENSES)
     step_api.faults.append(Fault(is_done=True, status=503))
 
     client.start(NAME, tenant_id="tenant-1", input=SMALL["input"])
@@ -98,7 +98,7 @@ def test_a_start_whose_answer_was_lost_starts_one_process(
 def test_a_signal_whose_answer_was_lost_is_given_once(
     client: TrellisClient, step_api: StepApi
 ) -> None:
-    client.register(EXPENSES)
+    client.definitions.register(EXPENSES)
     process = client.start(NAME, tenant_id="tenant-1", **SMALL)
     step_api.faults.append(Fault(is_done=True, status=503))
 
@@ -109,7 +109,7 @@ def test_a_signal_whose_answer_was_lost_is_given_once(
 
 
 def test_a_process_goes_from_task_to_signal_to_its_end(client: TrellisClient) -> None:
-    client.register(EXPENSES)
+    client.definitions.register(EXPENSES)
     process = client.start(NAME, tenant_id="tenant-1", **BIG)
 
     client.complete_step(process, "validate", attempt=1)
@@ -137,7 +137,7 @@ def test_a_process_goes_from_task_to_signal_to_its_end(client: TrellisClient) ->
 
 def test_what_is_not_there_and_what_has_no_definition_are_told(client: TrellisClient) -> None:
     with pytest.raises(DefinitionNotFound):
-        client.get_definition_versions("nothing")
+        client.definitions.versions("nothing")
     with pytest.raises(DefinitionNotFound):
         client.start("nothing", tenant_id="tenant-1")
     with pytest.raises(NoDefinition):

@@ -75,6 +75,7 @@ def test_an_operation_is_called_what_the_service_calls_it() -> None:
         "set_definition_status",
         "count_open",
         "start_job",
+        "list_jobs",
         "get_job",
         "get_job_results",
         "cancel_job",

@@ -78,6 +78,42 @@ def test_a_dry_run_is_followed_by_naming_it(world: World, client: Client) -> Non
     assert world.get(order).state is ProcessState.CANCELLED
 
 
+def test_jobs_are_listed_the_newest_first_with_how_far_they_have_come(
+    world: World, client: Client
+) -> None:
+    world.orders(2)
+    first = client.post(JOBS, {**CANCEL, "dry_run": True}).json["job_id"]
+    run(world)
+    world.clock.advance(seconds=1)
+    second = client.post(JOBS, {"of": first}).json["job_id"]
+
+    page = client.get(JOBS, query={"limit": "1"}).json
+    rest = client.get(JOBS, query={"limit": "1", "cursor": page["cursor"]}).json
+
+    listed = page["jobs"] + rest["jobs"]
+    assert "cursor" not in rest
+    assert [(each["job_id"], each["state"]) for each in listed] == [
+        (second, "planned"),
+        (first, "completed"),
+    ]
+    assert listed[1] == client.get(f"{JOBS}/{first}").json
+    assert listed[1]["progress"]["done"] == 2
+    assert client.get("/tenants/tenant-2/jobs").json == {"jobs": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [({"limit": "0"}, "limit"), ({"cursor": "nonsense"}, "cursor"), ({"state": "x"}, "state")],
+)
+def test_a_listing_of_jobs_takes_a_limit_and_its_own_cursor_alone(
+    client: Client, query: dict[str, str], field: str
+) -> None:
+    refused = client.get(JOBS, query=query)
+
+    assert refused.status == 422
+    assert list(refused.refused) == [field]
+
+
 def test_results_of_one_outcome_can_be_asked_for(world: World, client: Client) -> None:
     world.orders(1)
     job_id = client.post(JOBS, CANCEL).json["job_id"]

@@ -13,7 +13,14 @@ from trellis_process.application.deciding import Definitions, Pause
 from trellis_process.application.job_orders import JobOrders
 from trellis_process.application.job_request import STATES, JobCommand, JobFilter
 from trellis_process.application.job_states import JobOutcome, JobState
-from trellis_process.application.jobs import Job, JobPage, JobRepository, JobResult, ResultPage
+from trellis_process.application.jobs import (
+    Job,
+    JobListing,
+    JobPage,
+    JobRepository,
+    JobResult,
+    ResultPage,
+)
 from trellis_process.application.repositories import ProcessRepository
 from trellis_process.domain.limits import (
     MAX_ACTOR_CHARACTERS,
@@ -34,6 +41,7 @@ from trellis_process.errors import (
 
 PIECE = 50  # processes that one piece is about; what breaks off does so few again
 PIECE_LOOKED_AT = 500  # for one piece; where few match, it comes short and the next goes on
+MAX_LISTED = 100  # jobs on one page
 MAX_RESULTS = 100  # on one page of results
 MAX_RESULT_READS = 40  # for one page of results; it comes short where most pieces are empty
 MAX_JOB_REASON_CHARACTERS = 900  # the job's id stands beside it in the events
@@ -140,6 +148,18 @@ class JobService:
         if job is None:
             raise JobNotFound(job_id)
         return job
+
+    def list(
+        self, tenant_id: str, *, limit: int = MAX_LISTED, cursor: str | None = None
+    ) -> JobListing:
+        """A page of a tenant's jobs, the newest first, each with how far it has come.
+
+        ``limit`` is 1 to 100. Pass ``cursor`` of the page before to get the next. One asked for
+        this moment may be missing yet.
+        """
+        check_name("tenant_id", tenant_id)
+        check_whole_number("limit", limit, 1, MAX_LISTED)
+        return self._jobs.list(tenant_id, limit=limit, cursor=cursor)
 
     def cancel(self, tenant_id: str, job_id: str) -> Job:
         """Calls a job off. The piece in hand is ended; what is done stays done.
@@ -269,7 +289,7 @@ class JobService:
             listed = self._processes.page(
                 job.tenant_id,
                 process_type=job.filter.process_type,
-                state=_listed_state(job),
+                states=_listed_states(job),
                 limit=PIECE,
                 cursor=cursor,
             )
@@ -367,12 +387,9 @@ def _has_passed(job: Job, listed: list[Process]) -> bool:
     )
 
 
-def _listed_state(job: Job) -> ProcessState | None:
-    """The state to list by, where it is one; otherwise all are listed."""
-    if job.filter.state is not None:
-        return job.filter.state
-    states = STATES[job.command.command]
-    return next(iter(states)) if len(states) == 1 else None
+def _listed_states(job: Job) -> frozenset[ProcessState]:
+    state = job.filter.state
+    return STATES[job.command.command] if state is None else frozenset({state})
 
 
 def _position_of(cursor: str | None) -> tuple[int, int]:

@@ -167,6 +167,16 @@ class ResultPage:
     cursor: str | None
 
 
+@dataclass(frozen=True)
+class JobListing:
+    """Some of a tenant's jobs, and where the next ones begin."""
+
+    jobs: list[Job]
+    #: What to pass to get the next page; None where there is none. A page may be short, even
+    #: empty, and another follow all the same.
+    cursor: str | None
+
+
 class JobRepository(Protocol):
     """Where jobs and their pages are kept, each bound to a tenant.
 
@@ -184,6 +194,13 @@ class JobRepository(Protocol):
 
     def get(self, tenant_id: str, job_id: str) -> Job | None:
         """The job as last written; None where there is none."""
+
+    def list(self, tenant_id: str, *, limit: int, cursor: str | None) -> JobListing:
+        """Up to ``limit`` jobs of a tenant, the newest first.
+
+        One added this moment may be missing yet. Raises InvalidInput for a cursor that this
+        repository did not give.
+        """
 
     def put_page(self, job: Job, page: JobPage) -> bool:
         """Stores a page as the version after ``page.version``; False where another was stored."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -130,10 +131,22 @@ def _letters(stack: Deployment, queue: DeadLetterQueue) -> Checked:
 
 def _schedule(stack: Deployment, name: str, at: str) -> Checked:
     schedule = stack.client("scheduler").get_schedule(Name=at)
-    of_sweep = schedule["Target"]["Arn"].endswith(f":{stack.output('TimeoutCheckerFunctionName')}")
-    runbook = "SweepsMissingAlarm" if of_sweep else "AuditMissingAlarm"
+    runbook = "SweepsMissingAlarm" if _is_sweepers(stack, schedule) else "AuditMissingAlarm"
     is_on = schedule["State"] == "ENABLED"
     return Checked(name, Health.WELL if is_on else Health.SICK, schedule["State"].lower(), runbook)
+
+
+def _is_sweepers(stack: Deployment, schedule: Mapping[str, Any]) -> bool:
+    """Whether a schedule starts a sweeper, and not the audit."""
+    function = stack.output("TimeoutCheckerFunctionName")
+    return bool(schedule["Target"]["Arn"].endswith(f":{function}"))
+
+
+def _sweepers(stack: Deployment) -> int:
+    """How many sweepers there are: each has a schedule."""
+    scheduler = stack.client("scheduler")
+    names = stack.resources("AWS::Scheduler::Schedule").values()
+    return sum(_is_sweepers(stack, scheduler.get_schedule(Name=name)) for name in names)
 
 
 def _source(stack: Deployment, name: str, at: str) -> Checked:
@@ -150,7 +163,7 @@ def _source(stack: Deployment, name: str, at: str) -> Checked:
 
 
 def _sweeps(stack: Deployment, now: datetime) -> Checked:
-    """When the last sweep ended, by the metric that each one leaves."""
+    """When the last sweep ended, by the metric that each one leaves; of several sweepers, all."""
     cloudwatch = stack.client("cloudwatch")
     metric = {"Namespace": f"Trellis/{stack.name}", "MetricName": "SweepLateness"}
     told, health = "none has left its metric yet", Health.UNKNOWN
@@ -163,12 +176,19 @@ def _sweeps(stack: Deployment, now: datetime) -> Checked:
             Period=60,
             Statistics=["SampleCount"],
         )["Datapoints"]
-        last = max((point["Timestamp"] for point in points), default=None)
+        sweepers = _sweepers(stack)
+        of_all = [point for point in points if point["SampleCount"] >= sweepers]
+        last = max((point["Timestamp"] for point in of_all), default=None)
         is_late = last is None or now - last > SWEEP_MISSING
         health = Health.SICK if is_late else Health.WELL
+        none, the_last = (
+            (f"never of all {sweepers} sweepers", f"the last of all {sweepers} sweepers")
+            if sweepers > 1 and points
+            else ("none", "the last one")
+        )
         told = (
-            f"none for {span(LOOK_BACK.total_seconds())}"
+            f"{none} for {span(LOOK_BACK.total_seconds())}"
             if last is None
-            else f"the last one {span((now - last).total_seconds())} ago"
+            else f"{the_last} {span((now - last).total_seconds())} ago"
         )
     return Checked("sweeps", health, told, "SweepsMissingAlarm")

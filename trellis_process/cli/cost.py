@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.event_line import WIDE
 from trellis_process.cli.exit_codes import told_errors
 from trellis_process.cost import Bill, Workload, bill, price_elsewhere, read_workloads, usage_of
@@ -40,6 +40,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "changes_together": (int, "Changes that one run of the publisher takes, up to 100."),
     "kept_days": (float, "How long a finished process stays in the table."),
     "billed_ms": (float, "What Lambda bills for each command and each change."),
+    "read_models": (bool, "Keep read models too: an inbox, lists, histories, statistics."),
 }
 
 
@@ -49,6 +50,9 @@ def _with_options(command: Any) -> Any:
         usual = getattr(_USUAL, name) if usual is None else usual
         shown = f"{usual:,.10g}" if isinstance(usual, float) else str(usual)
         option = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            command = click.option(option, name, is_flag=True, default=None, help=text)(command)
+            continue
         command = click.option(option, name, type=kind, help=f"{text}  [default: {shown}]")(command)
     return command
 
@@ -61,8 +65,14 @@ def _with_options(command: Any) -> Any:
     help="Workloads as TOML: a table [name] for each, with the fields that differ.",
 )
 @_with_options
+@click.option(
+    "--sweepers",
+    type=int,
+    default=1,
+    help="How many sweepers the stack has, up to 8; of it, not of a table.  [default: 1]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def cost(path: Path | None, *, as_json: bool, **given: Any) -> None:
+def cost(path: Path | None, *, sweepers: int, as_json: bool, **given: Any) -> None:
     """Price a workload: what it costs on AWS in a month, and elsewhere.
 
     Asks nobody anything: it takes such a process through the code and counts what that asks of
@@ -77,13 +87,13 @@ def cost(path: Path | None, *, as_json: bool, **given: Any) -> None:
             else read_workloads(path.read_text(encoding="utf-8"), usual=said)
         )
         if as_json:
-            click.echo(json.dumps(_as_json(workloads)))
+            click.echo(json.dumps(_as_json(workloads, sweepers)))
         else:
-            _print(workloads)
+            _print(workloads, sweepers)
 
 
-def _as_json(workloads: Sequence[Workload]) -> dict[str, Any]:
-    whole = bill_together(workloads)
+def _as_json(workloads: Sequence[Workload], sweepers: int) -> dict[str, Any]:
+    whole = bill_together(workloads, sweepers=sweepers)
     return {
         "prices": {"region": REGION, "as_of": AS_OF},
         "workloads": [
@@ -102,13 +112,13 @@ def _as_json(workloads: Sequence[Workload]) -> dict[str, Any]:
     }
 
 
-def _print(workloads: Sequence[Workload]) -> None:
-    console = Console(highlight=False)
+def _print(workloads: Sequence[Workload], sweepers: int) -> None:
+    idle = idle_bill(sweepers)
+    console = Console()
     for each in workloads:
         console.print(_heading(each))
         console.print(_parts(each, bill(each)))
         console.print()
-    idle = idle_bill()
     console.print(_month(workloads, idle))
     console.print()
     console.print(_elsewhere(workloads))
@@ -138,6 +148,7 @@ def _parts(workload: Workload, each: Bill) -> Table:
         "events": (usage.events, "events"),
         "logs": (usage.commands + usage.changes, "commands and changes"),
         "storage": (usage.stored_bytes, f"bytes for {workload.kept_days:g} days"),
+        "read models": (usage.events, "events"),
     }
     table = _table("", "of each process", "dollars a month", "share")
     for part, dollars in each.parts.items():
@@ -146,6 +157,9 @@ def _parts(workload: Workload, each: Bill) -> Table:
         table.add_row(part, f"{round(number, 1):,.10g} {unit}", _dollars(dollars), f"{share:.0%}")
     steps = many * workload.journey.steps
     table.add_row("together", "", Text(_dollars(each.together), "bold"), "")
+    if workload.read_models and many * usage.events:
+        of_views = each.parts["read models"] / (many * usage.events) * 1e6
+        table.add_row("read models of", "a million events", _dollars(of_views), "")
     if steps:
         table.add_row("a million steps", "", _dollars(each.together / steps * 1e6), "")
     return table
@@ -157,7 +171,8 @@ def _month(workloads: Sequence[Workload], idle: Bill) -> Table:
         table.add_row(each.name, _dollars(bill(each).together))
     for part, dollars in idle.parts.items():
         table.add_row(f"{part}, whatever happens", _dollars(dollars))
-    table.add_row("together", Text(_dollars(bill_together(workloads).together), "bold"))
+    together = sum(map(bill, workloads), idle).together
+    table.add_row("together", Text(_dollars(together), "bold"))
     return table
 
 

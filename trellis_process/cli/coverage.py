@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.definition_files import FILE, FILE_OR_FOLDER, definitions_in
 from trellis_process.cli.exit_codes import FOUND_SOMETHING, told_errors
 
@@ -143,20 +143,21 @@ def _read(path: Path) -> list[Story]:
 
 
 def _print(found: Coverage) -> None:
-    console = Console(highlight=False)
+    console = Console()
     for each in found.stories:
         mark, style = _MARKS[each.status.value]
         console.print(Text(f"{mark} {_heading(each)}: {each.status.value}", style))
         for outcome in each.outcomes:
             by = "; ".join(map(str, outcome.by)) or "by nothing"
-            console.print(Text(f"    {outcome.text}: {by}", "" if outcome.by else "red"))
+            style = "" if outcome.by else "red"
+            console.print_hanging(f"{outcome.text}: {by}", mark="-", style=style)
         if each.implemented_by and not any(outcome.by for outcome in each.outcomes):
             whose = ", ".join(map(str, each.implemented_by))
-            console.print(Text(f"    implemented by {whose}, as it says", "dim"))
+            console.print_hanging(f"implemented by {whose}, as it says", mark="-", style="dim")
     if found.unasked:
         console.print(Text("\nNo story asks for", "bold"))
     for each_unasked in found.unasked:
-        console.print(Text(f"  {each_unasked}", "yellow"))
+        console.print_hanging(str(each_unasked), style="yellow")
     console.print(f"\n{_summary(found)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trellis_process.cli.deployment import Deployment
@@ -38,6 +38,8 @@ JOBS = DeadLetterQueue("jobs", "JobsLeftQueueUrl", "JobsLeftAlarm")
 UNVIEWED_EVENTS = DeadLetterQueue(
     "unviewed-events", "UnviewedEventsQueueUrl", "UnviewedEventsAlarm"
 )
+#: Of infra/service.yaml; of a stack with several services, each has one, and its letters go on.
+WORK_LEFT = DeadLetterQueue("work-left", "WorkLeftQueueUrl", "WorkLeftAlarm")
 
 #: In the order in which they are dealt with: first what is lost soonest.
 QUEUES = (
@@ -47,6 +49,7 @@ QUEUES = (
     MISSED_SWEEPS,
     CHILD_EVENTS,
     JOBS,
+    WORK_LEFT,
     UNVIEWED_EVENTS,
     REFUSED_COMMANDS,
 )
@@ -54,7 +57,12 @@ QUEUES = (
 
 def queues_of(stack: Deployment) -> list[DeadLetterQueue]:
     """Those that a stack has."""
-    return [queue for queue in QUEUES if queue.output in stack.outputs]
+    return [
+        replace(queue, output=output)
+        for queue in QUEUES
+        for output in sorted(stack.outputs)
+        if output == queue.output or (queue is WORK_LEFT and output.startswith(queue.output))
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.session import Session
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.journeys import JOURNEYS
 from trellis_process.cli.timeline import headed_timeline
 from trellis_process.client import SigV4, TrellisClient
@@ -24,29 +25,36 @@ _ENDINGS = {"ProcessCompleted", "ProcessFailed", "ProcessCancelled"}
 Envelope = Mapping[str, Any]
 
 
-def run_demo(console: Console | None = None) -> int:
+def run_demo() -> int:
     """Runs the demo and leaves nothing running; returns 0 where every process ended as told."""
-    console = console or Console(highlight=False)
-    console.print("[bold]Trellis[/bold]: a referral's journey through the stack, on this machine\n")
+    console = Console()
+    story = ": a referral's journey through the stack, on this machine\n"
+    console.print(Text.assemble(("Trellis", "bold"), story))
     began = time.monotonic()
 
     def note(line: str) -> None:
-        console.print(f"[dim]· {line}[/dim]", soft_wrap=True)
+        console.print(f"· {line}", style="dim", soft_wrap=True)
 
     with LocalCloud(auth=True, report=note) as cloud:
         stack = deploy_trellis(cloud, report=note)
         console.print(
-            f"[green]✓[/green] the stack is up at {stack.api_url} "
-            f"[dim]after {time.monotonic() - began:.1f} s[/dim]\n",
+            Text.assemble(
+                ("✓", "green"),
+                f" the stack is up at {stack.api_url} ",
+                (f"after {time.monotonic() - began:.1f} s\n", "dim"),
+            ),
             soft_wrap=True,
         )
         heard, wrong = _travel(stack, console)
     console.print(_arrivals(heard))
     for line in wrong:
-        console.print(f"[red]✗[/red] {line}")
+        console.print(Text.assemble(("✗", "red"), f" {line}"))
     console.print(
-        f"\n[dim]Done in {time.monotonic() - began:.0f} s; nothing is left running. "
-        "To play with the same stack:[/dim] make dev",
+        Text.assemble(
+            (f"\nDone in {time.monotonic() - began:.0f} s; nothing is left running. ", "dim"),
+            ("To play with the same stack:", "dim"),
+            " make dev",
+        ),
         soft_wrap=True,
     )
     return 1 if wrong else 0
@@ -71,7 +79,7 @@ def _travel(stack: LocalStack, console: Console) -> tuple[list[Envelope], list[s
         with console.status(journey.story):
             process = journey.drive(trellis, sweep)
         if journey.waits_for:
-            console.print(f"[dim]· {journey.waits_for} …[/dim]\n")
+            console.print(f"· {journey.waits_for} …\n", style="dim")
         with console.status(journey.waits_for or journey.story):
             heard += _until_ended(tap, process.process_id)
         mine = [event for event in heard if event["process_id"] == process.process_id]

@@ -6,8 +6,9 @@ import socket
 import time
 from pathlib import Path
 
-from rich.console import Console
+from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.event_line import event_line
 from trellis_process.cli.interruption import interruptible
 from trellis_process.cli.stacks import remember_dev
@@ -20,12 +21,12 @@ USUAL_PORT = 4566  # where people expect a local AWS
 
 def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
     """Starts the stack, says where it is, and prints events until it is told to stop."""
-    console = Console(highlight=False)
+    console = Console()
     interruptible()
     began = time.monotonic()
 
     def note(line: str) -> None:
-        console.print(f"[dim]· {line}[/dim]")
+        console.print(f"· {line}", style="dim")
 
     port = port or (USUAL_PORT if _is_free(USUAL_PORT) else None)
     cloud = LocalCloud(
@@ -36,7 +37,8 @@ def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
             cloud.reset()
         stack = deploy_trellis(cloud, report=note)
         tap = EventTap(stack, "dev")
-        console.print(f"[green]✓[/green] up after {time.monotonic() - began:.1f} s\n")
+        took = f" up after {time.monotonic() - began:.1f} s\n"
+        console.print(Text.assemble(("✓", "green"), took))
         key = (stack.caller.access_key_id, stack.caller.secret_access_key)
         remember_dev(data_dir, stack.api_url, key, STACK_NAME, cloud.client_environment())
         try:

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from trellis_process.application.audit_round import Round
 from trellis_process.cli.checks import Checked, Health, checks_of, checks_of_round
+from trellis_process.cli.console import Console
 from trellis_process.cli.dead_letters import QUEUES
 from trellis_process.cli.deployment import Deployment
 from trellis_process.cli.examination import Found, examine
+from trellis_process.cli.listing import print_listing
 
 _MARKS = {
     Health.WELL: ("✓", "green"),
@@ -79,7 +80,7 @@ def _as_json(
 
 
 def _print(checked: list[Checked], faults: list[Found]) -> None:
-    console = Console(highlight=False)
+    console = Console()
     table = _table("", "check", "what was seen", "runbook")
     for each in checked:
         mark, style = _MARKS[each.health]
@@ -92,24 +93,26 @@ def _print(checked: list[Checked], faults: list[Found]) -> None:
         console.print("What waits there: trellis redrive --dry-run", style="dim")
     if faults:
         console.print()
-        console.print(_faults(faults[:_SHOWN]))
+        _print_faults(console, faults[:_SHOWN])
     if len(faults) > _SHOWN:
         console.print(f"and {len(faults) - _SHOWN:,} more; --json names all", style="dim")
     if any(each.outcome == "to be mended" for each in faults):
         console.print("\nTo mend what can be mended: trellis doctor --repair", style="dim")
 
 
-def _faults(faults: list[Found]) -> Table:
-    table = _table("process", "tenant", "fault", "outcome")
-    for each in faults:
+def _print_faults(console: Console, faults: list[Found]) -> None:
+    rows = [
         # What cannot be told whose it is, is named by its place.
-        table.add_row(
+        (
             each.process_id or each.place,
             each.tenant_id or "",
             ", ".join(each.faults),
             each.outcome,
         )
-    return table
+        for each in faults
+    ]
+    columns = ("process", "tenant", "fault", "outcome")
+    print_listing(console, columns, rows, below=("outcome", "fault", "tenant"))
 
 
 def _table(*columns: str) -> Table:

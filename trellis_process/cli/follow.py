@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.deployment import Deployment
 from trellis_process.cli.event_line import event_line
 from trellis_process.cli.event_meaning import Envelope
@@ -45,7 +45,7 @@ def follow(
     Ends after ``limit`` events, or when it is told to; then its queue and its rule are gone.
     """
     interruptible()
-    told = Console(stderr=True, highlight=False)
+    told = Console(stderr=True)
     name = f"trellis-follow-{uuid.uuid4().hex[:12]}"
     with suppress(KeyboardInterrupt):
         tap = Tap(
@@ -68,7 +68,7 @@ def follow(
 
 
 def _print(tap: Tap, *, as_json: bool, limit: int | None) -> None:
-    console = Console(highlight=False)
+    console = Console()
     for event in islice(_each_once(tap), limit):
         if as_json:
             click.echo(json.dumps(event, ensure_ascii=False))

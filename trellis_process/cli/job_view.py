@@ -10,6 +10,8 @@ from rich.text import Text
 
 from trellis_process.application.job_states import JobState
 from trellis_process.application.jobs import Job, JobProgress, JobResult
+from trellis_process.cli.console import Console
+from trellis_process.cli.listing import print_listing
 
 _STATES = {"planned": "dim", "running": "cyan", "completed": "green", "cancelled": "magenta"}
 _OUTCOMES = {"done": "green", "unchanged": "dim", "refused": "yellow", "failed": "red"}
@@ -17,12 +19,8 @@ _OUTCOMES = {"done": "green", "unchanged": "dim", "refused": "yellow", "failed":
 
 def job_view(job: Job) -> RenderableType:
     """One job: what it does to what, how far it has come, and what to do next."""
-    step = f" {job.command.step_name}" if job.command.step_name else ""
-    kind = "dry run of " if job.dry_run else ""
     heading = Text.assemble(
-        (f"{kind}{job.command.command}{step}", "bold"),
-        f" for {_meant(job)}: ",
-        (job.state.value, _STATES[job.state]),
+        (_command(job), "bold"), f" for {_meant(job)}: ", (job.state.value, _STATES[job.state])
     )
     facts = Text(
         f"{job.job_id} of {job.tenant_id}, asked for "
@@ -39,34 +37,42 @@ def job_view(job: Job) -> RenderableType:
 
 def progress_line(job: Job) -> str:
     """How far a job has come, in one line."""
-    if job.state is JobState.PLANNED:
-        return "planned"
-    told = job.progress
-    outcomes = ", ".join(f"{count:,} {name}" for name, count in _outcomes(told).items() if count)
-    of = "" if job.expected is None else f" of {job.expected:,}"
-    looked_at = "" if job.of else f"{told.looked_at:,} looked at, "
-    return f"{job.state}: {looked_at}{told.matched:,}{of} matched" + (
-        f": {outcomes}" if outcomes else ""
-    )
+    return "planned" if job.state is JobState.PLANNED else f"{job.state}: {_counts(job)}"
 
 
-def results_table(results: Iterable[JobResult]) -> Table:
-    """What became of processes, one a line."""
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("process", "outcome", "state", "version"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("events, or why not", overflow="fold")
+def print_jobs(console: Console, jobs: Iterable[Job]) -> None:
+    """Prints jobs: which, how each stands, what it does, and what came of it so far."""
+    rows = [
+        (
+            job.job_id,
+            f"{job.created_at.astimezone():%Y-%m-%d %H:%M}",
+            Text(job.state.value, _STATES[job.state]),
+            f"{_command(job)} for {_meant(job)}",
+            _counts(job),
+        )
+        for job in jobs
+    ]
+    columns = ("job", "asked for", "state", "what", "so far")
+    print_listing(console, columns, rows, below=("what", "so far"))
+
+
+def print_results(console: Console, results: Iterable[JobResult]) -> None:
+    """Prints what became of processes, or in a dry run what would."""
+    rows: list[tuple[str | Text, ...]] = []
     for each in results:
         outcome = "" if each.outcome is None else each.outcome.value
-        why = f"{each.code}: {each.message}" if each.code else ", ".join(each.events)
-        table.add_row(
-            each.process_id,
-            Text(outcome, _OUTCOMES.get(outcome, "")),
-            (each.state or "").replace("_", " "),
-            "" if each.version is None else str(each.version),
-            why,
+        rows.append(
+            (
+                each.process_id,
+                Text(outcome, _OUTCOMES.get(outcome, "")),
+                (each.state or "").replace("_", " "),
+                "" if each.version is None else str(each.version),
+                ", ".join(each.events),
+                f"{each.code}: {each.message}" if each.code else "",
+            )
         )
-    return table
+    columns = ("process", "outcome", "state", "version", "events", "why not")
+    print_listing(console, columns, rows, below=("why not", "events"))
 
 
 def _numbers(job: Job) -> Table:
@@ -83,6 +89,19 @@ def _numbers(job: Job) -> Table:
     return table
 
 
+def _command(job: Job) -> str:
+    step = f" {job.command.step_name}" if job.command.step_name else ""
+    return f"{'dry run of ' if job.dry_run else ''}{job.command.command}{step}"
+
+
+def _counts(job: Job) -> str:
+    told = job.progress
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in _outcomes(told).items() if count)
+    of = "" if job.expected is None else f" of {job.expected:,}"
+    looked_at = "" if job.of else f"{told.looked_at:,} looked at, "
+    return f"{looked_at}{told.matched:,}{of} matched" + (f": {outcomes}" if outcomes else "")
+
+
 def _outcomes(progress: JobProgress) -> dict[str, int]:
     return {name: getattr(progress, name) for name in _OUTCOMES}
 
@@ -90,8 +109,9 @@ def _outcomes(progress: JobProgress) -> dict[str, int]:
 def _meant(job: Job) -> str:
     said = job.filter.as_json()
     searched = said.pop("search_attributes", {})
-    words = [f"{name} {value}" for name, value in {**said, **searched}.items()]
-    about = " and ".join(words).replace("_", " ") if words else "all processes"
+    words = [f"{name.replace('_', ' ')} {value}" for name, value in said.items()]
+    words += [f"{name} {value}" for name, value in searched.items()]
+    about = " and ".join(words) or "all processes"
     return f"{about}, as dry run {job.of} listed" if job.of else about
 
 

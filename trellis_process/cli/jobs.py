@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
 
 from trellis_process.application.job_request import CommandName, JobCommand, JobFilter
 from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, job_as_json
-from trellis_process.cli.job_view import job_view, progress_line, results_table
+from trellis_process.cli.console import Console
+from trellis_process.cli.job_view import job_view, print_jobs, print_results, progress_line
 from trellis_process.cli.processes import Asked, json_value, on_processes
 from trellis_process.domain.states import ProcessState
 from trellis_process.domain.time import moment_from
@@ -119,7 +119,7 @@ def start(
         )
     filters = {**said, "reason": reason_of_end, "search_attributes": search or None}
     filters = {name: value for name, value in filters.items() if value is not None}
-    job = asked.client.start_job(
+    job = asked.client.jobs.start(
         asked.tenant_id,
         told,
         JobFilter(**filters) if filters else None,
@@ -132,11 +132,24 @@ def start(
 
 
 @on_processes
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+def list_(asked: Asked, limit: int) -> None:
+    """List jobs, the newest first, and how far each has come."""
+    found = list(islice(asked.client.jobs.list(asked.tenant_id), limit))
+    if asked.as_json:
+        click.echo(json.dumps([job_as_json(job) for job in found]))
+    elif found:
+        print_jobs(Console(), found)
+    else:
+        click.echo("There are none.")
+
+
+@on_processes
 @click.argument("job_id")
 @_follow
 def show(asked: Asked, job_id: str, follow: bool) -> None:
     """Show a job, and how far it has come."""
-    _answer(asked, asked.client.get_job(asked.tenant_id, job_id), follow)
+    _answer(asked, asked.client.jobs.get(asked.tenant_id, job_id), follow)
 
 
 @on_processes
@@ -149,14 +162,14 @@ def show(asked: Asked, job_id: str, follow: bool) -> None:
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most.")
 def results(asked: Asked, job_id: str, outcome: str | None, limit: int) -> None:
     """List what became of each process, or in a dry run what would."""
-    found = asked.client.get_job_results(
+    found = asked.client.jobs.results(
         asked.tenant_id, job_id, outcome=None if outcome is None else JobOutcome(outcome)
     )
     some = list(islice(found, limit))
     if asked.as_json:
         click.echo(json.dumps([each.as_json() for each in some]))
     elif some:
-        Console(highlight=False).print(results_table(some))
+        print_results(Console(), some)
     else:
         click.echo("There are none.")
 
@@ -165,14 +178,14 @@ def results(asked: Asked, job_id: str, outcome: str | None, limit: int) -> None:
 @click.argument("job_id")
 def cancel(asked: Asked, job_id: str) -> None:
     """Call a job off; what is done stays done."""
-    _answer(asked, asked.client.cancel_job(asked.tenant_id, job_id), False)
+    _answer(asked, asked.client.jobs.cancel(asked.tenant_id, job_id), False)
 
 
 @on_processes
 @click.argument("job_id")
 def resume(asked: Asked, job_id: str) -> None:
     """Have a job go on that was interrupted."""
-    _answer(asked, asked.client.resume_job(asked.tenant_id, job_id), False)
+    _answer(asked, asked.client.jobs.resume(asked.tenant_id, job_id), False)
 
 
 def _answer(asked: Asked, job: Job, follow: bool) -> None:
@@ -182,14 +195,14 @@ def _answer(asked: Asked, job: Job, follow: bool) -> None:
             click.echo(line)
             told = line
         time.sleep(POLL_SECONDS)
-        job = asked.client.get_job(job.tenant_id, job.job_id)
+        job = asked.client.jobs.get(job.tenant_id, job.job_id)
     if asked.as_json:
         click.echo(json.dumps(job_as_json(job)))
     else:
-        Console(highlight=False).print(job_view(job))
+        Console().print(job_view(job))
 
 
-for _command in (start, show, results, cancel, resume):
+for _command in (start, list_, show, results, cancel, resume):
     jobs.add_command(_command)
 
 COMMANDS = (jobs,)

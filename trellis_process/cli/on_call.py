@@ -117,7 +117,7 @@ def redrive(
     """Send again what failed: all of it, or what lies in one QUEUE or several.
 
     These are failed-batches, unarchived, undelivered-events, missed-sweeps, child-events, jobs,
-    unviewed-events and refused-commands.
+    unviewed-events and refused-commands, and work-left in the stack that binds a service.
     Commands that were refused are shown with their reasons, and stay unless you say --send or
     --drop. Ends with 1 where anything is left.
     """

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from trellis_process.application.repositories import StepTrackerRepository, WakeUp
+from trellis_process.cli.console import Console
+from trellis_process.cli.listing import print_listing
 from trellis_process.cli.span import span
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import WaitingFor
@@ -22,8 +22,6 @@ from trellis_process.domain.time import to_text
 from trellis_process.domain.tracker import StepTracker, Timer, TimerKind, Tracker
 
 MAX_LOOKED_AT = 10_000  # entries of the index: where few are overdue, it moves forward by itself
-
-_WIDE = 120  # characters, from which on there is room for what a process is about
 
 #: What a step waits for until its deadline, as people say it.
 _WAITS = {
@@ -89,8 +87,8 @@ def print_overdue(
     if not shown:
         click.echo("Nothing is overdue.")
         return False
-    console = Console(highlight=False)
-    console.print(_table(shown, now, is_wide=console.width >= _WIDE))
+    console = Console()
+    _print(console, shown, now)
     if len(found) > limit:
         console.print(f"There is more; --limit shows more than {limit}.", style="dim")
     return True
@@ -107,31 +105,22 @@ def _of(wake_up: WakeUp, now: datetime) -> Iterator[Overdue]:
             yield Overdue(wake_up.key, tracker.due_at, process, tracker)
 
 
-def _table(found: list[Overdue], now: datetime, *, is_wide: bool) -> Table:
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("late", no_wrap=True, justify="right", style="yellow")
-    table.add_column("process", no_wrap=True)
-    table.add_column("tenant", overflow="fold")
-    if is_wide:
-        table.add_column("type", overflow="fold")
-        table.add_column("about", overflow="fold")
-    table.add_column("what", overflow="fold")
+def _print(console: Console, found: list[Overdue], now: datetime) -> None:
+    rows = []
     for each in found:
         process = each.process
-        about = (
-            [process.process_type, f"{process.aggregate_type} {process.aggregate_id}"]
-            if process
-            else ["", ""]
+        rows.append(
+            (
+                Text(span((now - each.due_at).total_seconds()), "yellow"),
+                each.key.process_id,
+                each.key.tenant_id,
+                _what(each),
+                process.process_type if process else "",
+                f"{process.aggregate_type} {process.aggregate_id}" if process else "",
+            )
         )
-        table.add_row(
-            span((now - each.due_at).total_seconds()),
-            # As text, for :pick: in a name is no picture.
-            Text(each.key.process_id),
-            Text(each.key.tenant_id),
-            *(map(Text, about) if is_wide else []),
-            Text(_what(each)),
-        )
-    return table
+    columns = ("late", "process", "tenant", "what", "type", "about")
+    print_listing(console, columns, rows, below=("about", "type", "what", "tenant"))
 
 
 def _what(overdue: Overdue) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.definition_files import FILE, read_definition
 from trellis_process.cli.exit_codes import told_errors
 from trellis_process.cli.stacks import find_stack
-from trellis_process.domain.states import ProcessState
+from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.errors import DefinitionNotFound, InvalidInput
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trellis_process.definitions.plan import Plan
     from trellis_process.domain.definition.process_definition import ProcessDefinition
     from trellis_process.domain.process import Process
+    from trellis_process.domain.step import ProcessStep
 
 _OPEN = (
     ProcessState.PENDING,
@@ -124,13 +125,13 @@ def _registered(
     from trellis_process.domain.definition.process_definition import ProcessDefinition
 
     try:
-        known = client.get_definition_versions(after.process)
+        known = client.definitions.versions(after.process)
     except DefinitionNotFound:
         if version is not None:
             raise
         return None, OpenProcesses()
     compared = version or known.newest or max(each.version for each in known.versions)
-    before = ProcessDefinition.from_dict(client.get_definition(after.process, compared))
+    before = ProcessDefinition.from_dict(client.definitions.get(after.process, compared))
     if tenant is None:
         return before, OpenProcesses({each.version: each.open for each in known.versions})
     counted = client.count_open(tenant, after.process)
@@ -146,15 +147,28 @@ def _registered(
 
 
 def steps_of(processes: Iterable[Process]) -> Counter[tuple[int, str]]:
-    """How many processes are at a step, by version and the step's name in the definition."""
+    """How many processes are at a step, by version and the step's name in the definition.
+
+    A step that waits for the steps inside of it is none where anything is done.
+    """
     from trellis_process.domain.engine.names import defined_name
 
     at: Counter[tuple[int, str]] = Counter()
     for process in processes:
         if process.definition_version is not None:
-            names = {defined_name(each.name) for each in process.steps.values() if each.is_open}
+            names = {
+                defined_name(each.name)
+                for each in process.steps.values()
+                if each.is_open and not _is_around_others(each)
+            }
             at.update((process.definition_version, name) for name in names)
     return at
+
+
+def _is_around_others(step: ProcessStep) -> bool:
+    """Whether it waits for branches or items in its own process; a child is a process apart."""
+    progress = step.progress or {}
+    return step.waits_for is WaitingFor.CHILDREN and bool(progress) and "parts" not in progress
 
 
 def _show(
@@ -174,7 +188,7 @@ def _show(
         told |= {} if made is None else made.as_json()
         click.echo(json.dumps(told | ({"open": opened.as_json()} if opened else {}), indent=2))
         return
-    console = Console(highlight=False)
+    console = Console()
     if made is None:
         console.print(f"{after.process} {after.version} is new: no version of it is registered")
         return
@@ -184,7 +198,7 @@ def _show(
 
 
 def _print(console: Console, made: Plan) -> None:
-    from trellis_process.definitions.plan import Subject
+    from trellis_process.definitions.planned_changes import Subject
 
     name, before, after = made.after.process, made.before.version, made.after.version
     console.print(Text(f"{name}: version {before} → {after}", "bold"))
@@ -196,11 +210,11 @@ def _print(console: Console, made: Plan) -> None:
             console.print(Text(f"\n{subject.value.capitalize()}", "bold"))
         for each in changes:
             style = {"new": "green", "removed": "red"}.get(each.text.split(",")[0].split(";")[0])
-            console.print(Text(f"  {each}", style or ""))
+            console.print_hanging(str(each), style=style or "")
     if made.risks:
         console.print(Text("\nTo mind", "bold yellow"))
     for risk in made.risks:
-        console.print(Text(f"  ! {risk}", "yellow"))
+        console.print_hanging(str(risk), mark="!", style="yellow")
 
 
 def _print_open(console: Console, made: Plan, opened: OpenProcesses) -> None:
@@ -213,8 +227,15 @@ def _print_open(console: Console, made: Plan, opened: OpenProcesses) -> None:
                 gone = any(risk.step == step for risk in made.risks)
                 mark = " (to mind)" if gone and version == made.before.version else ""
                 console.print(f"    {many:,} at {step}{mark}")
+    if any(_are_at_several(opened, *each) for each in opened.by_version.items()):
+        console.print_hanging("In branches a process is at several steps.", style="dim")
     if opened.are_more:
         console.print("  More are open than were looked at; --limit says how many are.")
+
+
+def _are_at_several(opened: OpenProcesses, version: int, count: int | None) -> bool:
+    at = sum(many for (of, _), many in opened.at_steps.items() if of == version)
+    return count is not None and at > count
 
 
 COMMANDS = (plan,)

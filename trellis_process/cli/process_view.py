@@ -9,7 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.event_meaning import short
+from trellis_process.cli.listing import print_listing
 from trellis_process.cli.outline import Document, Line, outline
 from trellis_process.cli.span import span
 from trellis_process.cli.waiting import until, waits_for
@@ -31,27 +33,26 @@ STYLES = {
 _BAR = 20  # characters for the whole time of a process
 _NARROW_BAR = 10
 _NARROW = 100  # in a terminal of less, the short bar leaves room for words
-_LONGEST_ABOUT = 32  # characters of it in a table of many
 _LONGEST = 120  # characters of an output; trellis show --json has all of it
 _SHORT = 40  # the same in a narrow terminal
 _LEAST = 60  # characters of what a process was given, however narrow the terminal
 
 
-def processes_table(processes: Iterable[Process], now: datetime, width: int) -> Table:
-    """Processes, one a line; in a narrow terminal without what each is about."""
-    is_narrow = width < _NARROW
-    about = () if is_narrow else ("about",)
-    table = _table("process", "type", *about, "state", "done", "age")
-    for process in processes:
-        table.add_row(
-            Text(process.process_id),
-            Text(_type(process)),
-            *([] if is_narrow else [Text(_about(process))]),
+def print_processes(console: Console, processes: Iterable[Process], now: datetime) -> None:
+    """Prints processes, one a line, and where there is no room what each is about below it."""
+    rows = [
+        (
+            process.process_id,
+            _type(process),
+            _about(process),
             _state(process.state.value),
             _done(process),
             span((now - process.started_at).total_seconds()),
         )
-    return table
+        for process in processes
+    ]
+    columns = ("process", "type", "about", "state", "done", "age")
+    print_listing(console, columns, rows, below=("about", "type"))
 
 
 def process_view(
@@ -67,7 +68,7 @@ def process_view(
         (_type(process), "bold"),
         f" of {about}: " if about else ": ",
         _state(process.state.value),
-        (f", {process.reason.replace('_', ' ')}" if process.reason else "", "dim"),
+        (f", {_reason(process)}" if process.reason else "", "dim"),
     )
     facts = Text(
         f"{process.process_id} of {process.tenant_id}, version {process.version}, "
@@ -117,7 +118,7 @@ def _more(process: Process, width: int) -> Iterator[Text]:
 
 
 def _row(line: Line, process: Process, now: datetime, *, is_narrow: bool) -> tuple[str | Text, ...]:
-    name = Text("  " * line.depth + line.name)  # as text, for :pick: in a name is no picture
+    name = Text("  " * line.depth + line.name)
     step = line.step
     if step is None:
         name.stylize("dim italic" if line.is_note else "dim")
@@ -172,12 +173,9 @@ def _waits(step: ProcessStep, now: datetime) -> Text:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
-        # An id or a bar is of no use in pieces; a narrow terminal folds the words instead.
-        is_whole = name in ("process", "step", "time", "state", "done", "age", "attempt")
-        if name == "about":
-            table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=_LONGEST_ABOUT)
-        else:
-            table.add_column(name, no_wrap=is_whole, overflow="fold")
+        # A bar is of no use in pieces; a narrow terminal folds the words instead.
+        is_whole = name in ("time", "state", "attempt")
+        table.add_column(name, no_wrap=is_whole, overflow="fold")
     return table
 
 
@@ -200,6 +198,12 @@ def _about(process: Process) -> str:
     if process.aggregate_id == process.process_id:
         return ""
     return f"{process.aggregate_type} {process.aggregate_id}"
+
+
+def _reason(process: Process) -> str:
+    """Why it ended: of a failure a code, of a cancellation somebody's words."""
+    reason = process.reason or ""
+    return reason.replace("_", " ") if process.state is ProcessState.FAILED else reason
 
 
 def _done(process: Process) -> str:

@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.errors import NoStack
 from trellis_process.cli.exit_codes import told_errors
 from trellis_process.cli.outline import Document
-from trellis_process.cli.process_view import process_view, processes_table
+from trellis_process.cli.process_view import print_processes, process_view
 from trellis_process.cli.stacks import find_stack
 from trellis_process.client import TrellisClient
 from trellis_process.client.errors import NotAuthorized
@@ -44,11 +44,11 @@ class Asked:
         if self.as_json:
             click.echo(json.dumps(process_as_json(process)))
         else:
-            console = Console(highlight=False)
+            console = Console()
             document, note = self._definition(process)
             console.print(process_view(process, datetime.now(UTC), console.width, document))
             if note:
-                console.print(f"\n{note}", style="dim", markup=False)
+                console.print(f"\n{note}", style="dim")
 
     def _definition(self, process: Process) -> tuple[Document | None, str]:
         """The definition that orders a process, where one does; or why it is not known."""
@@ -56,7 +56,7 @@ class Asked:
             return None, ""
         try:
             version = process.definition_version
-            return self.client.get_definition(process.process_type, version), ""
+            return self.client.definitions.get(process.process_type, version), ""
         except (NotAuthorized, DefinitionNotFound) as error:
             return None, f"Steps that were not entered are not shown: {error}."
 
@@ -152,8 +152,7 @@ def list_(asked: Asked, process_type: str | None, state: str | None, limit: int)
     if asked.as_json:
         click.echo(json.dumps([process_as_json(process) for process in processes]))
     elif processes:
-        console = Console(highlight=False)
-        console.print(processes_table(processes, datetime.now(UTC), console.width))
+        print_processes(Console(), processes, datetime.now(UTC))
     else:
         click.echo("There are none.")
 

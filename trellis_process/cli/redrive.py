@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.dead_letters import DeadLetterQueue, Letter, Letters
 from trellis_process.cli.deployment import Deployment
 from trellis_process.cli.redrive_plans import NotSent, Plan, Planner, in_order, planner_for
@@ -57,7 +57,7 @@ def redrive(
     would be done. It deals with up to ``limit`` letters of each queue.
     """
     outcomes: list[Outcome] = []
-    console = Console(highlight=False)
+    console = Console()
     with Console(stderr=True).status("Looking at what failed") as status:
         for queue in queues:
             planner = planner_for(queue, stack, send=send, drop=drop)

@@ -17,6 +17,7 @@ from trellis_process.cli.dead_letters import (
     UNARCHIVED,
     UNDELIVERED_EVENTS,
     UNVIEWED_EVENTS,
+    WORK_LEFT,
     DeadLetterQueue,
     Letter,
 )
@@ -58,20 +59,22 @@ def planner_for(
     Refused commands are sent again, or dropped, only where their code, or ``all``, is in ``send``
     or ``drop``.
     """
-    if queue is UNDELIVERED_EVENTS:
+    if queue == UNDELIVERED_EVENTS:
         return lambda letter: _event(stack, letter)
-    if queue is FAILED_BATCHES or queue is UNARCHIVED:
+    if queue in (FAILED_BATCHES, UNARCHIVED):
         return lambda letter: _batch(stack, letter)
-    if queue is MISSED_SWEEPS:
+    if queue == MISSED_SWEEPS:
         sweep = cache(lambda: _sweep(stack))  # one does what all of them would have done
         return lambda letter: _missed_sweep(letter, sweep)
-    if queue is CHILD_EVENTS:
+    if queue == CHILD_EVENTS:
         return lambda letter: _child_event(stack, letter)
-    if queue is JOBS:
+    if queue == JOBS:
         return lambda letter: _job(stack, letter)
-    if queue is UNVIEWED_EVENTS:
+    if queue == UNVIEWED_EVENTS:
         return lambda letter: _unviewed(stack, letter)
-    assert queue is REFUSED_COMMANDS
+    if queue.name == WORK_LEFT.name:
+        return lambda letter: _work(stack, letter)
+    assert queue == REFUSED_COMMANDS
     return lambda letter: _command(stack, letter, send, drop)
 
 
@@ -172,6 +175,30 @@ def _unviewed(stack: Deployment, letter: Letter) -> Plan:
 
     about = f"{detail.get('type')} {detail.get('id')}"
     return Plan(about, send_again, "sent to the queue of the views")
+
+
+def _work(stack: Deployment, letter: Letter) -> Plan:
+    said = _object(letter.body)
+    detail = said.get("detail")
+    target = letter.attributes.get("TARGET_ARN", "")
+    if not isinstance(detail, dict) or not target:
+        return Plan("a message that no rule left", told="look at it by hand")
+
+    def hand_over() -> None:
+        # As EventBridge would have: to whoever it was for, as it was.
+        _, _, kind, _, account, name = target.split(":", 5)
+        if kind == "lambda":
+            stack.client("lambda").invoke(
+                FunctionName=target, InvocationType="Event", Payload=letter.body.encode()
+            )
+        else:
+            sqs = stack.client("sqs")
+            url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+            sqs.send_message(QueueUrl=url, MessageBody=letter.body)
+
+    why = letter.attributes.get("ERROR_CODE", "no reason given")
+    about = f"{said.get('detail-type')} {detail.get('id')} for {detail.get('service')}: {why}"
+    return Plan(about, hand_over, f"handed to {target}")
 
 
 def _command(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from trellis_process.application.definitions import DefinitionStatus
+from trellis_process.cli.console import Console
 from trellis_process.cli.exit_codes import told_errors
 from trellis_process.cli.stacks import find_stack
 from trellis_process.client import TrellisClient, VersionsOfDefinition
@@ -56,7 +56,7 @@ def register(client: TrellisClient, files: tuple[Path, ...], strict: bool, as_js
     that they have.
     """
     for path in files:
-        registered = client.register(click.open_file(str(path)).read(), strict=strict)
+        registered = client.definitions.register(click.open_file(str(path)).read(), strict=strict)
         if as_json:
             click.echo(json.dumps(asdict(registered)))
             continue
@@ -75,7 +75,7 @@ def definitions() -> None:
 @on_definitions
 def list_(client: TrellisClient, limit: int, as_json: bool) -> None:
     """List the names of all definitions."""
-    names = list(islice(client.list_definitions(), limit))
+    names = list(islice(client.definitions.names(), limit))
     if as_json:
         click.echo(json.dumps(names))
     else:
@@ -92,9 +92,9 @@ def show(client: TrellisClient, name: str, version: int | None, as_json: bool) -
     Open processes are those of all tenants, as the audit counted them within the hour.
     """
     if version is None:
-        _tell(client.get_definition_versions(name), as_json)
+        _tell(client.definitions.versions(name), as_json)
         return
-    document = client.get_definition(name, version)
+    document = client.definitions.get(name, version)
     if as_json:
         click.echo(json.dumps(document))
         return
@@ -108,7 +108,7 @@ def _status_command(word: str, status: DefinitionStatus, told: str) -> click.Com
     @click.argument("version", type=click.IntRange(1))
     @on_definitions
     def change(client: TrellisClient, name: str, version: int, as_json: bool) -> None:
-        _tell(client.set_definition_status(name, version, status), as_json)
+        _tell(client.definitions.set_status(name, version, status), as_json)
 
     change.__doc__ = told
     return click.command(word, help=told)(change)
@@ -133,7 +133,7 @@ def _tell(versions: VersionsOfDefinition, as_json: bool) -> None:
         newest = " (newest)" if each.version == versions.newest else ""
         counted = "not counted yet" if each.open is None else f"{each.open:,}"
         table.add_row(f"{each.version}{newest}", each.status.value, counted)
-    Console(highlight=False).print(table)
+    Console().print(table)
 
 
 COMMANDS = (register, definitions)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.definition_files import FILE, read_definition
 from trellis_process.cli.exit_codes import FOUND_SOMETHING, told_errors
 from trellis_process.errors import InvalidInput
@@ -146,7 +146,7 @@ def _input(given: str) -> dict[str, Any]:
 
 
 def _print(done: Simulation, *, shows_all: bool) -> None:
-    console = Console(highlight=False)
+    console = Console()
     lines = Table.grid(padding=(0, 2))
     lines.add_column(justify="right", style="dim", no_wrap=True)
     lines.add_column(no_wrap=True)
@@ -163,7 +163,7 @@ def _print(done: Simulation, *, shows_all: bool) -> None:
     mark, style = _LOOKS.get(f"Process{done.state.capitalize()}", ("‖", "bold yellow"))
     console.print(Text(f"{mark} {first}", style))
     for line in others:
-        console.print(Text(f"  {line}"))
+        console.print_hanging(line)
 
 
 def _told(entry: Entry) -> Text:

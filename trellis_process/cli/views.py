@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from trellis_process.cli.console import Console
 from trellis_process.cli.deployment import Deployment
+from trellis_process.cli.listing import print_listing
 from trellis_process.cli.on_call import on_deployment
 from trellis_process.cli.processes import Asked, on_processes
 from trellis_process.cli.span import span
@@ -45,7 +45,7 @@ def tasks(asked: Asked, limit: int, **wanted: Any) -> None:
     if asked.as_json:
         click.echo(json.dumps([task_as_json(task) for task in found]))
     elif found:
-        Console(highlight=False).print(_tasks_table(found, datetime.now(UTC)))
+        _print_tasks(found, datetime.now(UTC))
     else:
         click.echo("There are none.")
 
@@ -61,7 +61,7 @@ def history(asked: Asked, process_id: str) -> None:
         return
     events = list(told)
     if events:
-        Console(highlight=False).print(_history_table(events))
+        _print_history(events)
     else:
         click.echo("Nothing is known of it.")
 
@@ -76,7 +76,7 @@ def stats(asked: Asked, definition: str, all_tenants: bool) -> None:
     if asked.as_json:
         click.echo(json.dumps(statistics_as_json(definition, versions)))
         return
-    console = Console(highlight=False)
+    console = Console()
     if not versions:
         click.echo("Nothing was counted of it.")
     for version in versions:
@@ -119,19 +119,22 @@ def rebuild(stack: Deployment, *, as_json: bool) -> None:
 views.add_command(rebuild)
 
 
-def _tasks_table(found: Iterable[TaskEntry], now: datetime) -> Table:
-    table = _table("process", "step", "of", "role", "assignee", "due", "outcomes")
-    for task in found:
-        table.add_row(
+def _print_tasks(found: Iterable[TaskEntry], now: datetime) -> None:
+    rows = [
+        (
             task.key.process_id,
             task.step_name,
+            _due(task, now),
             task.process_type,
             task.assignee_role or "",
             task.assignee or "",
-            _due(task, now),
             ", ".join(name for name, _ in task.outcomes),
         )
-    return table
+        for task in found
+    ]
+    columns = ("process", "step", "due", "of", "role", "assignee", "outcomes")
+    below = ("outcomes", "of", "role", "assignee", "step")
+    print_listing(Console(), columns, rows, below=below)
 
 
 def _due(task: TaskEntry, now: datetime) -> Text:
@@ -143,19 +146,23 @@ def _due(task: TaskEntry, now: datetime) -> Text:
     return Text(f"in {span(left)}")
 
 
-def _history_table(events: Iterable[ToldEvent]) -> Table:
-    table = _table("time", "event", "step", "by", "why")
+def _print_history(events: Iterable[ToldEvent]) -> None:
+    rows: list[tuple[str | Text, ...]] = []
     for event in events:
         if event.follows_gap:
-            table.add_row("", Text("something is missing here", "yellow"), "", "", "")
-        table.add_row(
-            event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-            event.type,
-            event.step_name or "",
-            (event.actor or "").rsplit("/", 1)[-1],
-            event.reason or str(event.details.get("error") or event.details.get("outcome") or ""),
+            rows.append(("", Text("something is missing here", "yellow"), "", "", ""))
+        rows.append(
+            (
+                event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+                event.type,
+                event.step_name or "",
+                (event.actor or "").rsplit("/", 1)[-1],
+                event.reason
+                or str(event.details.get("error") or event.details.get("outcome") or ""),
+            )
         )
-    return table
+    columns = ("time", "event", "step", "by", "why")
+    print_listing(Console(), columns, rows, below=("why", "by", "step"))
 
 
 def _event_as_json(event: ToldEvent) -> dict[str, Any]:
@@ -188,27 +195,21 @@ def _print_version(console: Console, definition: str, version: VersionStatistics
     if facts:
         console.print(Text("; ".join(facts), "dim"))
     if version.steps:
-        console.print(_steps_table(version.steps))
+        _print_steps(console, version.steps)
 
 
-def _steps_table(steps: Iterable[StepStatistics]) -> Table:
-    table = _table("step", "completed", "failed", "skipped", "retries", "timeouts", "took")
-    for step in steps:
-        table.add_row(
+def _print_steps(console: Console, steps: Iterable[StepStatistics]) -> None:
+    counts = ("completed", "failed", "skipped", "retries", "timeouts")
+    rows = [
+        (
             step.step_name,
-            *(
-                str(number or "")
-                for number in (
-                    step.completed,
-                    step.failed,
-                    step.skipped,
-                    step.retries,
-                    step.timeouts,
-                )
-            ),
+            *(str(getattr(step, count) or "") for count in counts),
             _took(step.durations) if step.durations.count else "",
         )
-    return table
+        for step in steps
+    ]
+    below = ("took", *reversed(counts))
+    print_listing(console, ("step", *counts, "took"), rows, below=below)
 
 
 def _took(durations: Durations) -> str:
@@ -220,13 +221,6 @@ def _took(durations: Durations) -> str:
 
 def _span(milliseconds: int) -> str:
     return f"{milliseconds} ms" if milliseconds < 2_000 else span(milliseconds / 1000)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(name, no_wrap=name in ("process", "step", "time"), overflow="fold")
-    return table
 
 
 COMMANDS = (tasks, history, stats, views)

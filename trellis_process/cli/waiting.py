@@ -64,7 +64,7 @@ def _children(step: ProcessStep) -> str:
 
 def _items(progress: dict[str, Any]) -> str:
     if "parts" in progress:
-        failed, done = progress["errors"], progress["processed"] + progress["errors"]
+        failed, done = progress["errors"], progress["processed"]
     else:
         failed, done = len(progress["failed"]), len(progress["done"]) + len(progress["failed"])
     said = f"{done:,} of {progress['count']:,} items done"

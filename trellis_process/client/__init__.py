@@ -7,12 +7,13 @@ is needed but Python, and botocore to sign with the credentials of an AWS princi
 
 from trellis_process.client.authorization import Authorization, BearerToken, Request, SigV4
 from trellis_process.client.batch import BatchCommand, BatchResult
-from trellis_process.client.definitions import (
+from trellis_process.client.definition_answers import (
     DefinitionChange,
     RegisteredDefinition,
     VersionOfDefinition,
     VersionsOfDefinition,
 )
+from trellis_process.client.definitions import DefinitionsClient
 from trellis_process.client.errors import (
     NotAuthorized,
     NotTried,
@@ -20,7 +21,10 @@ from trellis_process.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from trellis_process.client.jobs import JobsClient
+from trellis_process.client.process_client import ProcessClient
 from trellis_process.client.trellis_client import TrellisClient
+from trellis_process.client.views import ViewsClient
 
 __all__ = [
     "Authorization",
@@ -28,8 +32,11 @@ __all__ = [
     "BatchResult",
     "BearerToken",
     "DefinitionChange",
+    "DefinitionsClient",
+    "JobsClient",
     "NotAuthorized",
     "NotTried",
+    "ProcessClient",
     "RegisteredDefinition",
     "Request",
     "SigV4",
@@ -39,4 +46,5 @@ __all__ = [
     "Unreachable",
     "VersionOfDefinition",
     "VersionsOfDefinition",
+    "ViewsClient",
 ]

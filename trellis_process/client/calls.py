@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -66,6 +66,19 @@ class Calls:
         """
         text = urlencode(query, quote_via=quote) if query else ""
         return self._call("GET", f"{path}?{text}" if text else path, {}, b"", read, process_id)
+
+    def listed(
+        self, path: str, query: Mapping[str, str], name: str, read: Callable[[Any], _Result]
+    ) -> Iterator[_Result]:
+        """What ``read`` makes of each entry called ``name`` of all pages, in their order.
+
+        A page is read when the iteration gets to it; then it raises as ``get``.
+        """
+        cursor: str | None = ""
+        while cursor is not None:
+            asked = {**query, "cursor": cursor} if cursor else query
+            entries, cursor = self.get(path, asked, read=_page_of(name, read))
+            yield from entries
 
     def post(
         self,
@@ -131,6 +144,18 @@ class Calls:
         request = Request(method, self._base_url + target, self._connections.host, dict(sent), body)
         sent.update(self._authorization.headers_for(request))
         return self._connections.send(method, self._base_path + target, sent, body)
+
+
+def _page_of(
+    name: str, read: Callable[[Any], _Result]
+) -> Callable[[Any], tuple[list[_Result], str | None]]:
+    def page_from_json(value: Any) -> tuple[list[_Result], str | None]:
+        try:
+            return [read(each) for each in value[name]], value.get("cursor")
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"this is no page of {name}: {error!r}") from error
+
+    return page_from_json
 
 
 def _wait_after(answer: Answer) -> float | None:

@@ -1,126 +1,83 @@
-"""Definitions as the step API tells of them: versions, what was registered, what changes."""
+"""DefinitionsClient: the definitions of a stack, registered, read, compared, drained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from trellis_process.application.definitions import DefinitionStatus
-from trellis_process.definitions.finding import Finding, Severity
+from trellis_process.client import requests
+from trellis_process.client.calls import Calls
+from trellis_process.client.definition_answers import (
+    DefinitionChange,
+    RegisteredDefinition,
+    VersionsOfDefinition,
+    changes_from_json,
+    document_from_json,
+    name_from_json,
+    registered_from_json,
+    versions_from_json,
+)
 from trellis_process.domain.limits import JsonValue
 
 
-@dataclass(frozen=True)
-class RegisteredDefinition:
-    """A version of a definition that was registered, now or before."""
+class DefinitionsClient:
+    """What a TrellisClient asks about definitions: ``trellis.definitions.register(document)``.
 
-    name: str
-    version: int
-    status: DefinitionStatus
-    #: What most likely is not meant, in the order of the document.
-    warnings: tuple[Finding, ...]
+    For operators. Any call may raise what all calls of the client raise, and those about one
+    definition DefinitionNotFound.
+    """
 
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
-@dataclass(frozen=True)
-class VersionOfDefinition:
-    """One version, and how many processes of it are open."""
+    def register(self, document: str, *, strict: bool = False) -> RegisteredDefinition:
+        """Adds a version of a definition, written as YAML or JSON; the same again is a no-op.
 
-    version: int
-    status: DefinitionStatus
-    #: Of a tenant, now; of the whole stack, as the last round of the audit counted. None before
-    #: the first round.
-    open: int | None
+        With ``strict`` what is merely doubtful is refused as well. Raises InvalidDefinition with
+        all that is wrong, and DefinitionConflict where the version is there with other content.
+        """
+        body: dict[str, Any] = {"document": document}
+        if strict:
+            body["strict"] = True
+        return self._calls.post(requests.definitions_path(), body, {}, read=registered_from_json)
 
+    def names(self) -> Iterator[str]:
+        """The names of all definitions, from A to Z by the codes of their characters."""
+        path = requests.definitions_path()
+        return self._calls.listed(path, {}, "names", name_from_json)
 
-@dataclass(frozen=True)
-class VersionsOfDefinition:
-    """The versions of a definition, in ascending order."""
+    def versions(self, definition: str) -> VersionsOfDefinition:
+        """The versions of a definition with their statuses."""
+        return self._calls.get(requests.definition_path(definition), read=versions_from_json)
 
-    name: str
-    #: What new processes get; None where no version is active.
-    newest: int | None
-    versions: tuple[VersionOfDefinition, ...]
+    def get(self, definition: str, version: int) -> dict[str, JsonValue]:
+        """A version as it was registered, as values of JSON.
 
+        ``ProcessDefinition.from_dict`` of the library makes it an object.
+        """
+        path = requests.definition_path(definition, version)
+        return self._calls.get(path, read=document_from_json)
 
-@dataclass(frozen=True)
-class DefinitionChange:
-    """Where two versions differ."""
+    def diff(
+        self, definition: str, *, from_version: int, to_version: int
+    ) -> list[DefinitionChange]:
+        """What one version changes in another, field by field."""
+        query = {
+            "from": str(requests.definition_version(from_version)),
+            "to": str(requests.definition_version(to_version)),
+        }
+        path = f"{requests.definition_path(definition)}/diff"
+        return self._calls.get(path, query, read=changes_from_json)
 
-    #: ``steps.pay.timeout``
-    path: str
-    #: ``added``, ``removed``, ``changed`` or ``moved``.
-    change: str
-    before: JsonValue = None
-    after: JsonValue = None
+    def set_status(
+        self, definition: str, version: int, status: DefinitionStatus
+    ) -> VersionsOfDefinition:
+        """Drains, archives or activates a version.
 
-
-@dataclass(frozen=True)
-class PageOfNames:
-    """Some names of definitions, and where the next page begins."""
-
-    names: list[str]
-    cursor: str | None
-
-
-def registered_from_json(value: Any) -> RegisteredDefinition:
-    """What was registered. Raises ValueError for what is no such JSON, as all of these do."""
-    try:
-        return RegisteredDefinition(
-            name=value["name"],
-            version=value["version"],
-            status=DefinitionStatus(value["status"]),
-            warnings=tuple(map(finding_from_json, value["warnings"])),
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this is no registered definition: {error!r}") from error
-
-
-def versions_from_json(value: Any) -> VersionsOfDefinition:
-    """The versions of a definition."""
-    try:
-        versions = tuple(
-            VersionOfDefinition(each["version"], DefinitionStatus(each["status"]), each.get("open"))
-            for each in value["versions"]
-        )
-        return VersionsOfDefinition(value["name"], value.get("newest"), versions)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"these are no versions of a definition: {error!r}") from error
-
-
-def changes_from_json(value: Any) -> list[DefinitionChange]:
-    """What one version changes in another."""
-    try:
-        return [
-            DefinitionChange(each["path"], each["change"], each.get("before"), each.get("after"))
-            for each in value["changes"]
-        ]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"these are no changes of a definition: {error!r}") from error
-
-
-def names_from_json(value: Any) -> PageOfNames:
-    """A page of names."""
-    try:
-        return PageOfNames(value["names"], value.get("cursor"))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"these are no names of definitions: {error!r}") from error
-
-
-def document_from_json(value: Any) -> dict[str, JsonValue]:
-    """A definition as it was registered."""
-    if not isinstance(value, dict) or "process" not in value:
-        raise ValueError("this is no definition")
-    return value
-
-
-def finding_from_json(value: Mapping[str, Any]) -> Finding:
-    """What is wrong, or doubtful, in a definition."""
-    return Finding(
-        path=value["path"],
-        message=value["message"],
-        code=value["code"],
-        severity=Severity(value["severity"]),
-        line=value.get("line"),
-        column=value.get("column"),
-    )
+        Raises DefinitionInUse where processes of one that is to be archived are open, or
+        InvalidInput where the audit has not counted these yet.
+        """
+        path = f"{requests.definition_path(definition, version)}/status"
+        body = {"status": DefinitionStatus(status).value}
+        return self._calls.post(path, body, {}, read=versions_from_json)

@@ -8,7 +8,7 @@ from typing import Any
 
 from trellis_process import errors
 from trellis_process.client.connections import Answer
-from trellis_process.client.definitions import finding_from_json
+from trellis_process.client.definition_answers import finding_from_json
 from trellis_process.client.errors import (
     NotAuthorized,
     NotTried,

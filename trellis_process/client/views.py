@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Generic, TypeVar
 
 from trellis_process.client import requests
 from trellis_process.client.calls import Calls
@@ -27,14 +25,6 @@ from trellis_process.views.task_entry import TaskEntry
 
 MAX_PERSON_CHARACTERS = 256
 MAX_VALUE_CHARACTERS = 1_024
-
-_Entry = TypeVar("_Entry")
-
-
-@dataclass(frozen=True)
-class _Page(Generic[_Entry]):
-    entries: list[_Entry]
-    cursor: str | None
 
 
 class ViewsClient:
@@ -65,7 +55,7 @@ class ViewsClient:
         if due_before is not None:
             query["due_before"] = str(to_text(check_time("due_before", due_before)))
         path = f"{_tenant_path(tenant_id)}/tasks"
-        return self._paged(path, query, "tasks", task_from_json)
+        return self._calls.listed(path, query, "tasks", task_from_json)
 
     def with_attribute(
         self, tenant_id: str, name: str, value: JsonValue
@@ -76,7 +66,7 @@ class ViewsClient:
             "value": check_text("value", attribute_text(value), MAX_VALUE_CHARACTERS),
         }
         path = f"{_tenant_path(tenant_id)}/search"
-        return self._paged(path, query, "processes", listed_process_from_json)
+        return self._calls.listed(path, query, "processes", listed_process_from_json)
 
     def of_definition(
         self, tenant_id: str, definition: str, *, state: ProcessState | None = None
@@ -84,12 +74,12 @@ class ViewsClient:
         """A tenant's processes of a definition, or type, the newest first."""
         query = {} if state is None else {"state": state.value}
         path = f"{requests.tenants_definition_path(tenant_id, definition)}/processes"
-        return self._paged(path, query, "processes", listed_process_from_json)
+        return self._calls.listed(path, query, "processes", listed_process_from_json)
 
     def history(self, process: Process | ProcessKey) -> Iterator[ToldEvent]:
         """Every event of a process in order, with who caused it and why."""
         path = f"{requests.process_path(process)}/history"
-        return self._paged(path, {}, "events", told_event_from_json)
+        return self._calls.listed(path, {}, "events", told_event_from_json)
 
     def statistics(self, tenant_id: str | None, definition: str) -> list[VersionStatistics]:
         """What became of a tenant's processes of a definition, or type, by version.
@@ -102,22 +92,6 @@ class ViewsClient:
             else requests.tenants_definition_path(tenant_id, definition)
         )
         return self._calls.get(f"{path}/statistics", read=statistics_from_json)
-
-    def _paged(
-        self, path: str, query: dict[str, str], name: str, read: Callable[[Any], _Entry]
-    ) -> Iterator[_Entry]:
-        def page_from_json(value: Any) -> _Page[_Entry]:
-            try:
-                return _Page([read(each) for each in value[name]], value.get("cursor"))
-            except (AttributeError, KeyError, TypeError) as error:
-                raise ValueError(f"this is no page of {name}: {error!r}") from error
-
-        cursor: str | None = ""
-        while cursor is not None:
-            asked = {**query, "cursor": cursor} if cursor else query
-            page = self._calls.get(path, asked, read=page_from_json)
-            yield from page.entries
-            cursor = page.cursor
 
 
 def _tenant_path(tenant_id: str) -> str:

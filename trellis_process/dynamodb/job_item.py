@@ -1,7 +1,8 @@
 """Jobs as items: one for the job, one for each piece of its results.
 
 They stand in the table of the processes under their tenant's keys. Their range keys are none of a
-process's, and none of their attributes is what the stream's readers look for.
+process's, and none of their attributes is what the stream's readers look for. A tenant's jobs have
+a part of the listing index to themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, JobPage, JobResult, job_as_json, job_from_json
+from trellis_process.application.paging import job_position
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.time import to_ms
 from trellis_process.dynamodb import schema
@@ -36,10 +38,19 @@ def range_key(number: int) -> str:
     return f"results#{number:06d}"
 
 
+def listing_key(tenant_id: str) -> str:
+    """Where the listing index holds a tenant's jobs; no state of a process is called so."""
+    return f"{tenant_id}#jobs"
+
+
 def job_to_item(job: Job) -> Item:
     """The item of a job as the version that saving it makes."""
     said = job_as_json(job) | {name: getattr(job, name) for name in _OF_THE_STORE}
-    return _item(job, JOB, job.version, "job", said)
+    item = _item(job, JOB, job.version, "job", said)
+    # Both stay as they are, so that the index is written once, when the job is asked for.
+    item["listing"] = {"S": listing_key(job.tenant_id)}
+    item["listed"] = {"S": job_position(to_ms(job.created_at), job.job_id)}
+    return item
 
 
 def job_from_item(item: Item) -> Job:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from trellis_process.application.jobs import Job, JobPage
-from trellis_process.dynamodb import job_item
+from itertools import islice
+
+from pynamodb.expressions.operand import Path
+
+from trellis_process.application.jobs import Job, JobListing, JobPage
+from trellis_process.application.paging import cursor_after, job_position_of
+from trellis_process.dynamodb import job_item, schema
 from trellis_process.dynamodb.schema import Item
 from trellis_process.dynamodb.table import ConditionFailed, Table
 
@@ -11,8 +16,9 @@ from trellis_process.dynamodb.table import ConditionFailed, Table
 class DynamoDBJobRepository:
     """A JobRepository on the table of the processes.
 
-    Every read is one strongly consistent request, every write one conditional one. A job and its
-    results leave the table 90 days after it was asked for, by DynamoDB's TTL.
+    Every read is one strongly consistent request, every write one conditional one; a page of a
+    tenant's jobs is one read of the listing index, and one of the jobs. A job and its results leave
+    the table 90 days after it was asked for, by DynamoDB's TTL.
     """
 
     def __init__(self, table: Table) -> None:
@@ -30,6 +36,24 @@ class DynamoDBJobRepository:
         """As JobRepository.get."""
         item = self.table.get(job_item.hash_key(tenant_id, job_id), job_item.JOB)
         return None if item is None else job_item.job_from_item(item)
+
+    def list(self, tenant_id: str, *, limit: int, cursor: str | None) -> JobListing:
+        """As JobRepository.list."""
+        before = job_position_of(cursor)
+        entries = self.table.query(
+            schema.LISTING_INDEX,
+            job_item.listing_key(tenant_id),
+            None if before is None else Path("listed") < before,
+            newest_first=True,
+            page_size=limit + 1,
+        )
+        found = list(islice(entries, limit + 1))
+        keys = [entry["pk"]["S"] for entry in found[:limit]]
+        items = self.table.get_many(keys, job_item.JOB)
+        more = cursor_after(found[limit - 1]["listed"]["S"]) if len(found) > limit else None
+        return JobListing(
+            [job_item.job_from_item(items[key]) for key in keys if key in items], more
+        )
 
     def put_page(self, job: Job, page: JobPage) -> bool:
         """As JobRepository.put_page."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from itertools import chain
 
@@ -69,13 +69,13 @@ class DynamoDBProcessRepository:
         tenant_id: str,
         *,
         process_type: str | None,
-        state: ProcessState | None,
+        states: Collection[ProcessState] | None,
         limit: int,
         cursor: str | None,
     ) -> ProcessPage:
         """As ProcessRepository.page: reads the shards of the listing side by side."""
         before = position_of(cursor, process_type)
-        entries = self._entries(tenant_id, process_type, state, before, limit)
+        entries = self._entries(tenant_id, process_type, states, before, limit)
         found: list[Process] = []
         looked_at = 0
         last: str | None = None
@@ -89,7 +89,7 @@ class DynamoDBProcessRepository:
                 item = items.get(entry["pk"]["S"])
                 process = None if item is None else from_item(item)
                 # The index lags behind, so the process itself says what state it is in.
-                if process is not None and state in (None, process.state):
+                if process is not None and (states is None or process.state in states):
                     found.append(process)
         return ProcessPage(found, None)
 
@@ -98,7 +98,7 @@ class DynamoDBProcessRepository:
         of_type = Path("listed").startswith(positions_of(process_type))
         shards = [
             self.table.query(schema.LISTING_INDEX, key, of_type)
-            for key in schema.listing_keys(tenant_id, ProcessState.IN_PROGRESS)
+            for key in schema.listing_keys(tenant_id, {ProcessState.IN_PROGRESS})
         ]
         entries = chain.from_iterable(self.table.side_by_side(shards))
         return dict(Counter(definition_version_at(entry["listed"]["S"]) for entry in entries))
@@ -107,7 +107,7 @@ class DynamoDBProcessRepository:
         self,
         tenant_id: str,
         process_type: str | None,
-        state: ProcessState | None,
+        states: Collection[ProcessState] | None,
         before: str | None,
         limit: int,
     ) -> Iterator[Item]:
@@ -120,7 +120,7 @@ class DynamoDBProcessRepository:
                 newest_first=True,
                 page_size=limit + 1,
             )
-            for key in schema.listing_keys(tenant_id, state)
+            for key in schema.listing_keys(tenant_id, states)
         ]
         merged = heapq.merge(
             *self.table.side_by_side(shards), key=lambda entry: entry["listed"]["S"], reverse=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from trellis_process.application.paging import position
@@ -74,9 +75,10 @@ def listing_key(process: Process) -> str:
     return _listing_key(process.tenant_id, LISTING_GROUPS[process.state], shard)
 
 
-def listing_keys(tenant_id: str, state: ProcessState | None) -> list[str]:
-    """Everywhere the listing index may hold a tenant's processes in this state, or in any."""
-    groups = sorted(set(LISTING_GROUPS.values())) if state is None else [LISTING_GROUPS[state]]
+def listing_keys(tenant_id: str, states: Collection[ProcessState] | None) -> list[str]:
+    """Everywhere the listing index may hold a tenant's processes in these states, or in any."""
+    asked = LISTING_GROUPS if states is None else states
+    groups = sorted({LISTING_GROUPS[state] for state in asked})
     return [
         _listing_key(tenant_id, group, shard) for group in groups for shard in range(LISTING_SHARDS)
     ]

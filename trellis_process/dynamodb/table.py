@@ -118,15 +118,19 @@ class Table:
                 raise ConditionFailed from error
             raise store_error(error, writing=True) from error
 
-    def get_many(self, hash_keys: Sequence[str]) -> dict[str, Item]:
-        """The items of these processes as last written, by hash key; those that exist.
+    def get_many(
+        self, hash_keys: Sequence[str], range_key: str = schema.PROCESS
+    ) -> dict[str, Item]:
+        """The items with these hash keys as last written, processes unless said; by hash key.
+
+        Those that exist.
 
         Raises Throttled where DynamoDB keeps leaving some out, and StoreError.
         """
         found: dict[str, Item] = {}
         for start in range(0, len(hash_keys), BATCH):
             keys = [
-                {schema.HASH_KEY: key, schema.RANGE_KEY: schema.PROCESS}
+                {schema.HASH_KEY: key, schema.RANGE_KEY: range_key}
                 for key in hash_keys[start : start + BATCH]
             ]
             for tried in range(BATCH_TRIES):
@@ -238,6 +242,8 @@ class Table:
 
     def side_by_side(self, queries: Sequence[Iterator[Item]]) -> list[Iterator[Item]]:
         """The same queries with their first pages read at the same time."""
+        if not queries:
+            return []
         _ = self._connection.connection.client  # made before the threads: making it is not safe
         with ThreadPoolExecutor(len(queries)) as pool:
             return list(pool.map(_with_first_page, queries))

@@ -175,6 +175,8 @@ JOB: dict[str, Any] = {
     "changed_at": "2026-11-02T09:00:02.480Z",
 }
 
+JOBS: dict[str, Any] = {"jobs": [JOB], "cursor": "MDE3OTM2MTAwMDAwMDAjMGI2YTRmN2U"}
+
 JOB_RESULTS: dict[str, Any] = {
     "results": [
         {

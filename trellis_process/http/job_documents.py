@@ -59,6 +59,13 @@ class Job(BaseModel):
     changed_at: datetime
 
 
+class Jobs(BaseModel):
+    """Some of a tenant's jobs, the newest first."""
+
+    jobs: list[Job]
+    cursor: str | None = Field(None, description="Leads to the next page; missing from the last.")
+
+
 class JobResult(BaseModel):
     """What became of one process, or in a dry run what would."""
 

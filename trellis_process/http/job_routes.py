@@ -172,6 +172,16 @@ def add_job_routes(router: Router, jobs: MakeJobs) -> None:
         where = {"Location": f"/tenants/{tenant_id}/jobs/{job.job_id}"}
         return _answer(job, 200 if job.was_there else 201, where)
 
+    @router.get(JOBS, operation_id="list_jobs", summary="List jobs", tags=["jobs"])
+    def list_jobs(tenant_id: TenantId, limit: Limit = 100, cursor: Cursor = None) -> Response[str]:
+        from trellis_process.application.jobs import job_as_json  # there, for the jobs are
+
+        router.asked.refuse_unknown_parameters("limit", "cursor")
+        page = jobs().list(tenant_id, limit=limit, cursor=cursor)
+        more = {} if page.cursor is None else {"cursor": page.cursor}
+        listed = [job_as_json(job) for job in page.jobs]
+        return Response(200, JSON, json_text({"jobs": listed, **more}))
+
     @router.get(JOB, operation_id="get_job", summary="Get a job", tags=["jobs"])
     def get_job(tenant_id: TenantId, job_id: JobId) -> Response[str]:
         return _answer(jobs().get(tenant_id, job_id))

@@ -58,7 +58,7 @@ StateFilter: TypeAlias = Annotated[
 Limit: TypeAlias = Annotated[
     Annotated[int, Field(ge=1, le=MAX_PAGE), checked(_check_limit)],
     Query(
-        description=f"How many processes a page has at most, 1 to {MAX_PAGE}. A page may be "
+        description=f"How many entries a page has at most, 1 to {MAX_PAGE}. A page may be "
         "shorter, even empty, and another follow all the same."
     ),
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from trellis_process.application.jobs import Job, JobPage
+from trellis_process.application.jobs import Job, JobListing, JobPage
+from trellis_process.application.paging import cursor_after, job_position, job_position_of
+from trellis_process.domain.time import to_ms
 
 
 class InMemoryJobRepository:
@@ -34,6 +36,17 @@ class InMemoryJobRepository:
         """As JobRepository.get."""
         with self._lock:
             return self._jobs.get((tenant_id, job_id))
+
+    def list(self, tenant_id: str, *, limit: int, cursor: str | None) -> JobListing:
+        """As JobRepository.list."""
+        before = job_position_of(cursor)
+        with self._lock:
+            of_tenant = [job for job in self._jobs.values() if job.tenant_id == tenant_id]
+        placed = {job_position(to_ms(job.created_at), job.job_id): job for job in of_tenant}
+        left = [place for place in sorted(placed, reverse=True) if not before or place < before]
+        shown = left[:limit]
+        more = cursor_after(shown[-1]) if len(left) > limit else None
+        return JobListing([placed[place] for place in shown], more)
 
     def put_page(self, job: Job, page: JobPage) -> bool:
         """As JobRepository.put_page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from trellis_process.application.paging import (
@@ -72,7 +72,7 @@ class InMemoryProcessRepository:
         tenant_id: str,
         *,
         process_type: str | None,
-        state: ProcessState | None,
+        states: Collection[ProcessState] | None,
         limit: int,
         cursor: str | None,
     ) -> ProcessPage:
@@ -86,7 +86,7 @@ class InMemoryProcessRepository:
                 if process_type is not None and not place.startswith(positions_of(process_type)):
                     continue
                 process = self._processes[ProcessKey(tenant_id, process_id_at(place))]
-                if state is not None and process.state is not state:
+                if states is not None and process.state not in states:
                     continue
                 if len(found) == limit:
                     return ProcessPage(found, cursor_after(_position(found[-1])))
