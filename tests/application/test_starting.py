@@ -13,7 +13,7 @@ from trellis_process import InMemoryProcessRepository, ProcessService, ProcessSt
 from trellis_process.errors import IdempotencyKeyReused, InvalidInput, ProcessNotFound, TooLarge
 from trellis_process.testing import START, a_step
 
-ALL = {"process_type": None, "state": None, "limit": 100, "cursor": None}
+ALL = {"process_type": None, "states": None, "limit": 100, "cursor": None}
 
 
 def test_a_started_process_is_stored_and_true(service, processes):

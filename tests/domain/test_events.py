@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.domain.unchanged import nothing_changes
 from trellis_process import ProcessStepTimedOut
+from trellis_process.domain import events
 from trellis_process.domain.events import EVENT_TYPES, event_id
 from trellis_process.testing import START, a_process, a_step, a_stored_process
 
@@ -47,6 +50,17 @@ def test_each_event_is_known_by_its_name():
         "ProcessCancelled",
     }
     assert all(name == event_type.__name__ for name, event_type in EVENT_TYPES.items())
+
+
+def test_there_are_as_many_events_as_are_listed():
+    assert len(EVENT_TYPES) == len(list(EVENT_TYPES)) == len(set(EVENT_TYPES))
+
+
+def test_an_event_that_there_is_not_is_named_as_any_missing_name_is():
+    with pytest.raises(
+        AttributeError, match=r"'trellis_process\.domain\.events' has no .*'StepLost'"
+    ):
+        events.StepLost  # noqa: B018
 
 
 def test_an_event_id_is_made_of_process_version_and_place():

@@ -16,13 +16,13 @@ def test_the_table_of_moves_says_something_of_every_state(table, states):
     assert {state for targets in table.values() for state in targets} <= set(states)
 
 
-def test_final_is_final_but_for_a_failed_process_that_is_retried():
+def test_final_is_final_but_for_a_failed_process_that_is_retried_and_a_part_that_is_undone():
     onwards = {state: PROCESS_MOVES[state] for state in ProcessState if state.is_final}
 
     assert onwards == {
-        ProcessState.COMPLETED: set(),
-        ProcessState.FAILED: {ProcessState.IN_PROGRESS},
-        ProcessState.CANCELLED: set(),
+        ProcessState.COMPLETED: {ProcessState.COMPENSATING},
+        ProcessState.FAILED: {ProcessState.IN_PROGRESS, ProcessState.COMPENSATING},
+        ProcessState.CANCELLED: {ProcessState.COMPENSATING},
     }
 
 

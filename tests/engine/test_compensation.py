@@ -294,3 +294,40 @@ def test_a_branch_that_fails_as_it_begins_lets_none_begin_after_it():
     drive = Drive(block, service("mend")).start()
     assert drive.open() == ["mend"]
     assert drive.started() == ["mend"]
+
+
+def rolled_back() -> ParallelStep:
+    branches = (
+        Branch(name="x", steps=(service("a", compensate_with="undo_a"),)),
+        Branch(name="y", steps=(service("b"),)),
+    )
+    parallel = Parallel(branches=branches, on_any_failure="rollback")
+    return ParallelStep("rolled", parallel=parallel)
+
+
+def test_a_rollback_that_could_not_undo_all_is_on_record_where_nothing_else_is_undone():
+    drive = Drive(rolled_back(), compensations=(undo("undo_a"),)).start()
+    drive.complete("a").fail("b").fail("undo:a")
+    assert (drive.state, drive.compensation) == ("failed", "partial")
+
+
+@pytest.mark.parametrize("first", ["c", "undo:a"])
+def test_a_compensation_that_failed_while_suspended_is_not_forgotten(first):
+    outer = ParallelStep(
+        "outer",
+        parallel=Parallel(
+            branches=(
+                Branch(name="l", steps=(rolled_back(),)),
+                Branch(name="r", steps=(service("c"),)),
+            )
+        ),
+    )
+    undoable = service("z", compensate_with="undo_z")
+    drive = Drive(undoable, outer, compensations=(undo("undo_a"), undo("undo_z"))).start()
+    drive.complete("z").complete("a").fail("b")
+    drive.do(lambda process, now: process.suspend(now=now))
+    for name in (first, "undo:a" if first == "c" else "c"):
+        drive.fail(name)
+    drive.do(lambda process, now: process.resume(now=now))
+    drive.complete("undo:z")
+    assert (drive.state, drive.compensation) == ("failed", "partial")

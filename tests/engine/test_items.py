@@ -45,7 +45,7 @@ def test_a_failed_item_is_counted_and_the_others_go_on():
     drive.complete("pack:0", {"n": 1}).fail("pack:1", "torn").complete("pack:2", {"n": 3})
     assert drive.open() == ["after"]
     assert drive.process.step("all").output == {
-        "processed": 2,
+        "processed": 3,
         "errors": 1,
         "results": [{"n": 1}, None, {"n": 3}],
         "failures": [{"item_index": 1, "error": "torn"}],
@@ -170,7 +170,7 @@ def test_many_items_are_dealt_with_in_parts_by_children():
     drive = Drive(each(max_concurrency=50)).start(items=list(range(60)))
     assert [event.part for event in requested(drive)] == [0, 1]
     assert list(drive.process.steps) == ["all"]
-    done = {"processed": 24, "errors": 1, "failures": [{"item_index": 3, "error": "torn"}]}
+    done = {"processed": 25, "errors": 1, "failures": [{"item_index": 3, "error": "torn"}]}
     drive.child_ended("all", part=1, output=done)
     assert [event.part for event in requested(drive)] == [0, 1, 2]
     drive.child_ended("all", part=1, output=done)  # told again
@@ -178,7 +178,7 @@ def test_many_items_are_dealt_with_in_parts_by_children():
     drive.child_ended("all", part=2, output={"processed": 10, "errors": 0, "failures": []})
     assert drive.state == "completed"
     assert drive.process.step("all").output == {
-        "processed": 59,
+        "processed": 60,
         "errors": 1,
         "parts": 3,
         "failures": [{"item_index": 3, "error": "torn"}],
@@ -214,7 +214,7 @@ def test_a_part_is_a_process_that_deals_with_its_items_and_sees_what_its_parent_
     part.complete("pack:25", 1).fail("pack:26", "torn")
     assert part.state == "completed"
     assert part.process.output == {
-        "processed": 1,
+        "processed": 2,
         "errors": 1,
         "results": [1, None],
         "failures": [{"item_index": 26, "error": "torn"}],
@@ -243,7 +243,7 @@ def test_cancelling_gives_up_the_parts():
 
 def test_tolerance_is_about_the_whole_list():
     drive = Drive(each(max_concurrency=100, on_item_failure="10%")).start(items=list(range(100)))
-    bad = {"processed": 20, "errors": 5, "failures": [{"item_index": 0, "error": "x"}]}
+    bad = {"processed": 25, "errors": 5, "failures": [{"item_index": 0, "error": "x"}]}
     drive.child_ended("all", part=0, output=bad).child_ended("all", part=1, output=bad)
     assert drive.state == "in_progress"
     drive.child_ended("all", part=2, output=bad)
@@ -280,6 +280,40 @@ def test_a_child_that_fails_fails_its_step():
     drive.child_ended("child", state=ProcessState.FAILED, error="no stock")
     assert drive.open() == ["mend"]
     assert drive.process.step("child").error == "no stock"
+
+
+def test_in_a_part_a_compensation_may_end_when_what_it_was_for_is_given_up():
+    """The step around the foreach is the parent's; the part has none of that name."""
+    rolled_back = ParallelStep(
+        "rolled_back",
+        parallel=Parallel(
+            branches=(
+                Branch(name="x", steps=(service("made", compensate_with="unmake"),)),
+                Branch(name="y", steps=(service("broken"),)),
+            ),
+            on_any_failure="rollback",
+        ),
+    )
+    beside = Parallel(
+        branches=(
+            Branch(name="a", steps=(rolled_back,)),
+            Branch(name="b", steps=(service("beside"),)),
+        )
+    )
+    around = Parallel(
+        branches=(
+            Branch(name="c", steps=(each(ParallelStep("both", parallel=beside)),)),
+            Branch(name="d", steps=(service("other"),)),
+        )
+    )
+    definition = ParallelStep("around", parallel=around)
+    undos = (undo("unmake"),)
+    whole = Drive(definition, compensations=undos).start(items=list(range(60)))
+    part = Drive(definition, compensations=undos).start_part(whole, 0, [1, 2], 0)
+    part.complete("made:0").fail("broken:0").fail("beside:0")
+    next_item = ["both:1", "rolled_back:1", "beside:1", "made:1", "broken:1"]
+    assert set(part.open()) == {"all", "undo:made:0", *next_item}
+    assert set(part.complete("undo:made:0").open()) == {"all", *next_item}
 
 
 def test_the_end_of_a_child_that_nobody_waits_for_changes_nothing():

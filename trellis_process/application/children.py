@@ -13,16 +13,17 @@ from typing import Any, Protocol
 
 from trellis_process.application.engine_service import EngineService
 from trellis_process.domain.definition.steps import ForEachStep
+from trellis_process.domain.engine.children import awaits
 from trellis_process.domain.engine.items import LIST, part_size
-from trellis_process.domain.engine.names import defined_name
+from trellis_process.domain.engine.undoing_parts import is_asked_for
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process, ProcessKey
-from trellis_process.domain.states import WaitingFor
 from trellis_process.errors import Conflict, InvalidInput, NotFound, ProcessNotFound
 
 logger = logging.getLogger(__name__)
 
 MAX_DEPTH = 16  # parents above a child; a definition that starts itself ends there
+NOT_NEEDED = "its parent does not need it any more"
 ENDINGS = ("ProcessCompleted", "ProcessFailed", "ProcessCancelled")
 
 
@@ -51,7 +52,13 @@ class ChildrenService:
         if kind == "ChildRequested":
             self._start(event)
         elif kind == "ChildCancellationRequested":
-            self._cancel(ProcessKey(tenant_id, event["child_id"]))
+            self._give_up(
+                ProcessKey(tenant_id, event["process_id"]),
+                event["step_name"],
+                event["attempt"],
+                ProcessKey(tenant_id, event["child_id"]),
+                event.get("compensate", False),
+            )
         elif kind in ENDINGS and "parent" in event:
             self._report(ProcessKey(tenant_id, event["process_id"]))
 
@@ -86,8 +93,10 @@ class ChildrenService:
         except (NotFound, Conflict, InvalidInput) as error:
             self._service.child_refused(key, told, str(error))
             return
-        if self._waiting(key, told) is None:
-            self._cancel(child.key)  # given up while it was being started
+        parent = self._service.get_process(key.tenant_id, key.process_id)
+        if not awaits(parent, told):  # given up while it was being started
+            compensate = is_asked_for(parent, told)
+            self._give_up(key, told.step_name, told.attempt, child.key, compensate)
         elif child.state.is_final:
             self._report(child.key)
 
@@ -97,22 +106,14 @@ class ChildrenService:
             parent = self._service.get_process(key.tenant_id, key.process_id)
         except ProcessNotFound:
             return None
-        step = parent.steps.get(told.step_name)
-        waits = (
-            not parent.state.is_final
-            and step is not None
-            and step.attempt == told.attempt
-            and step.waits_for is WaitingFor.CHILDREN
-            and (told.part is None or told.part in step.progress["open"])
-        )
-        return parent if waits else None
+        return parent if awaits(parent, told) else None
 
     def _part(self, parent: Process, told: Parent) -> tuple[list[JsonValue], int]:
         """The items of a part, and the index of the first."""
         assert parent.definition_version is not None, "only a definition has items"
         assert told.part is not None, "it is about a part"
         engine = self._service.definitions.course(parent.process_type, parent.definition_version)
-        defined = engine.compiled.places[defined_name(told.step_name)].step
+        defined = engine.compiled.place(told.step_name).step
         assert isinstance(defined, ForEachStep), "only a foreach has parts"
         step = parent.step(told.step_name)
         size = part_size(defined.foreach)
@@ -124,9 +125,24 @@ class ChildrenService:
             raise InvalidInput(f"steps.{told.step_name}.items", step.input[LIST], why)
         return self._lists.items(parent.tenant_id, step.input, first, size), first
 
+    def _give_up(
+        self, parent: ProcessKey, step_name: str, attempt: int, child: ProcessKey, compensate: bool
+    ) -> None:
+        """Calls a child off; to ``compensate``, one that has ended undoes what it did as well."""
+        if not compensate:
+            self._cancel(child)
+            return
+        try:
+            undone = self._service.undo_part(child, reason=NOT_NEEDED)
+        except ProcessNotFound:
+            self._service.part_undone(parent, step_name, attempt, child.process_id, None)
+        else:
+            if undone.state.is_final:
+                self._report(child)
+
     def _cancel(self, child: ProcessKey) -> None:
         try:
-            self._service.cancel_process(child, reason="its parent does not need it any more")
+            self._service.cancel_process(child, reason=NOT_NEEDED)
         except ProcessNotFound:
             logger.info("a child was given up before it was started")
         except Conflict:
@@ -134,12 +150,18 @@ class ChildrenService:
 
     def _report(self, key: ProcessKey) -> None:
         child = self._service.get_process(key.tenant_id, key.process_id)
-        if child.parent is None:
-            return
+        if child.parent is None or not child.state.is_final:
+            return  # one that somebody has opened again ends later, and then is told of
         parent = ProcessKey(child.tenant_id, child.parent.process_id)
         failed = child.last_failed_step()
         error = (failed.error if failed is not None else None) or child.reason or child.state.value
+        told = child.parent
         try:
-            self._service.child_ended(parent, child.parent, child, error)
+            self._service.child_ended(parent, told, child, error)
+            if told.part is not None and child.compensation is not None:
+                undone = child.compensation
+                self._service.part_undone(
+                    parent, told.step_name, told.attempt, key.process_id, undone
+                )
         except ProcessNotFound:
             logger.warning("a child has ended whose parent is gone", extra={"child_id": key})

@@ -331,6 +331,36 @@ class EngineService(ProcessService):
             ),
         )
 
+    def undo_part(self, part: ProcessKey, *, reason: str) -> Process:
+        """Has a part of a foreach undo what it completed, whether it has ended or not."""
+        return self._change(
+            part,
+            self._load(part),
+            lambda current, now: commands.undo_part(current, now=now, reason=reason),
+        )
+
+    def part_undone(
+        self,
+        parent: ProcessKey,
+        step_name: str,
+        attempt: int,
+        child_id: str,
+        compensation: str | None,
+    ) -> None:
+        """Tells a parent how far a part could undo what it completed; None: it is not there."""
+        self._change(
+            parent,
+            self._load(parent),
+            lambda current, now: commands.part_undone(
+                current,
+                step_name,
+                attempt=attempt,
+                child_id=child_id,
+                compensation=compensation,
+                now=now,
+            ),
+        )
+
     def child_refused(self, parent: ProcessKey, told: Parent, error: str) -> None:
         """Tells a parent that its child cannot be started."""
         self._change(

@@ -9,6 +9,7 @@ import re
 from trellis_process.errors import InvalidInput
 
 _SEPARATOR = "#"  # stands in no name
+_JOB_POSITION = re.compile(r"\d{14}#[A-Za-z0-9._:-]{1,64}")
 _POSITION = re.compile(r"[A-Za-z0-9._:-]{1,64}#\d{14}#[A-Za-z0-9._:-]{1,64}(#[1-9]\d{0,9})?")
 
 
@@ -53,14 +54,33 @@ def position_of(cursor: str | None, process_type: str | None) -> str | None:
     """
     if cursor is None:
         return None
+    place = _decoded(cursor, _POSITION)
+    if process_type is not None and not place.startswith(positions_of(process_type)):
+        raise _not_of_it(cursor)
+    return place
+
+
+def job_position(created_at_ms: int, job_id: str) -> str:
+    """Where a job stands among its tenant's; a greater position comes first."""
+    return f"{created_at_ms:014d}{_SEPARATOR}{job_id}"
+
+
+def job_position_of(cursor: str | None) -> str | None:
+    """The position that a cursor of a tenant's jobs stands for. Raises as ``position_of``."""
+    return None if cursor is None else _decoded(cursor, _JOB_POSITION)
+
+
+def _decoded(cursor: str, allowed: re.Pattern[str]) -> str:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         decoded = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError, TypeError, AttributeError):
         decoded = ""
-    is_of_type = process_type is None or decoded.startswith(positions_of(process_type))
-    if not _POSITION.fullmatch(decoded) or not is_of_type:
-        raise InvalidInput(
-            "cursor", cursor, "allowed is the cursor of an earlier page of the same listing"
-        )
+    if not allowed.fullmatch(decoded):
+        raise _not_of_it(cursor)
     return decoded
+
+
+def _not_of_it(cursor: str) -> InvalidInput:
+    allowed = "allowed is the cursor of an earlier page of the same listing"
+    return InvalidInput("cursor", cursor, allowed)

@@ -403,7 +403,7 @@ class ProcessService:
         return self._processes.page(
             check_name("tenant_id", tenant_id),
             process_type=None if process_type is None else check_name("process_type", process_type),
-            state=None if state is None else _check_state(state),
+            states=None if state is None else {_check_state(state)},
             limit=check_whole_number("limit", limit, 1, MAX_PAGE),
             cursor=cursor,
         )

@@ -16,7 +16,6 @@ from trellis_process.commands.bodies import (
     DefinitionVersion,
     Name,
     checked,
-    text_of,
 )
 from trellis_process.domain.limits import (
     MAX_ACTOR_CHARACTERS,
@@ -24,12 +23,13 @@ from trellis_process.domain.limits import (
     MAX_METADATA_BYTES,
     MAX_OUTPUT_BYTES,
     JsonValue,
+    check_assignee,
     check_json,
     check_metadata,
 )
 
-ActorText: TypeAlias = Annotated[
-    str, Field(max_length=MAX_ACTOR_CHARACTERS), text_of(MAX_ACTOR_CHARACTERS)
+Assignee: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=MAX_ACTOR_CHARACTERS), checked(check_assignee)
 ]
 
 
@@ -87,8 +87,8 @@ class RerunFrom(CommandBody):
 class ClaimTask(CommandBody):
     """A human task to take."""
 
-    by: ActorText = Field(
-        description=f"Whose it becomes: text of at most {MAX_ACTOR_CHARACTERS} characters."
+    by: Assignee = Field(
+        description=f"Whose it becomes: text of 1 to {MAX_ACTOR_CHARACTERS} characters."
     )
 
 
@@ -99,6 +99,6 @@ class ReleaseTask(CommandBody):
 class ReassignTask(CommandBody):
     """A human task to give to somebody, whoever's it was."""
 
-    to: ActorText = Field(
-        description=f"Whose it becomes: text of at most {MAX_ACTOR_CHARACTERS} characters."
+    to: Assignee = Field(
+        description=f"Whose it becomes: text of 1 to {MAX_ACTOR_CHARACTERS} characters."
     )

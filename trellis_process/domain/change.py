@@ -132,10 +132,8 @@ class Change:
         self, step: ProcessStep, output: JsonValue, outcome: str | None, attempt: int | None
     ) -> None:
         """A step is done."""
-        keeps_input = self.process.course.can_be_undone(step)
-        step = self.put(
-            step.completed(output, self.now, self.actor, outcome, keeps_input=keeps_input)
-        )
+        kept = self.process.course.kept(self.process, step)
+        step = self.put(step.completed(output, self.now, self.actor, outcome, kept=kept))
         self.record(
             happened.CompensationCompleted
             if self.process.is_compensation(step)

@@ -11,6 +11,7 @@ from trellis_process.errors import NoDefinition
 
 if TYPE_CHECKING:
     from trellis_process.domain.change import Change
+    from trellis_process.domain.limits import JsonValue
     from trellis_process.domain.process import Process
     from trellis_process.domain.step import ProcessStep
     from trellis_process.domain.tracker import StepTracker
@@ -40,8 +41,8 @@ class Course(Protocol):
     ) -> str | None:
         """The outcome with which a report may complete an open step. Raises what refuses it."""
 
-    def can_be_undone(self, step: ProcessStep) -> bool:
-        """Whether something undoes the step, should the process fail after it."""
+    def kept(self, process: Process, step: ProcessStep) -> dict[str, JsonValue]:
+        """The fields of a step that are needed still once it is completed, to undo it perhaps."""
 
     def pause_after(
         self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None
@@ -90,9 +91,9 @@ class Unordered:
             raise NoDefinition(process.process_id)
         return None
 
-    def can_be_undone(self, step: ProcessStep) -> bool:
-        """As Course.can_be_undone: nobody knows what would."""
-        return False
+    def kept(self, process: Process, step: ProcessStep) -> dict[str, JsonValue]:
+        """As Course.kept: nobody knows what would undo it."""
+        return {}
 
     def pause_after(
         self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None

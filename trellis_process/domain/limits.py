@@ -13,6 +13,7 @@ JsonValue: TypeAlias = Any
 """None, a bool, a number, a string, or lists and string-keyed dicts of these."""
 
 MAX_STEPS = 1_000
+MAX_STEPS_OF_PROCESS = 2 * MAX_STEPS  # what a definition orders: each with one that undoes it
 MAX_RETRIES = 1_000
 MAX_ATTEMPT = 1_000_000  # retries on purpose come on top of those permitted
 MAX_RESUMPTIONS = 1_000_000
@@ -65,6 +66,14 @@ def check_text(field: str, value: object, at_most: int) -> str:
     if _TEXT_CONTROL.search(text):
         raise InvalidInput(field, value, allowed)
     return text
+
+
+def check_assignee(field: str, value: object) -> str:
+    """Whose a task is to be: text, not empty, of at most MAX_ACTOR_CHARACTERS characters."""
+    if value == "":
+        allowed = f"allowed is text of 1 to {MAX_ACTOR_CHARACTERS} characters"
+        raise InvalidInput(field, value, allowed)
+    return check_text(field, value, MAX_ACTOR_CHARACTERS)
 
 
 def check_optional_text(field: str, value: object, at_most: int) -> str | None:

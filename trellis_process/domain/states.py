@@ -100,9 +100,13 @@ PROCESS_MOVES: dict[ProcessState, set[ProcessState]] = {
         *_ENDS,
     },
     ProcessState.COMPENSATING: {ProcessState.FAILED, ProcessState.CANCELLED},
-    ProcessState.COMPLETED: set(),
-    ProcessState.FAILED: {ProcessState.IN_PROGRESS},  # a failed step is retried on purpose
-    ProcessState.CANCELLED: set(),
+    # What a part of a foreach did is undone when its parent is, after the part has ended.
+    ProcessState.COMPLETED: {ProcessState.COMPENSATING},
+    ProcessState.FAILED: {
+        ProcessState.IN_PROGRESS,  # a failed step is retried on purpose
+        ProcessState.COMPENSATING,
+    },
+    ProcessState.CANCELLED: {ProcessState.COMPENSATING},
 }
 
 #: Which state of a step may follow which.

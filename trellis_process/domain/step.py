@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ _NOT_NEEDED: dict[str, JsonValue] = {
     "task": None,
     "progress": None,
 }
+_NOTHING: Mapping[str, JsonValue] = {}
 _JSON_FIELDS = ("output", "resume_data", "input", "progress")
 
 
@@ -88,7 +89,7 @@ class ProcessStep:
     task: HumanTaskTerms | None = None
     #: Its named result, where it has one beside success and failure.
     outcome: str | None = None
-    #: How far the steps or processes inside of it have come, in the engine's own words.
+    #: How far what is inside of it has come, while it waits; ``engine.progress`` reads it.
     progress: JsonValue = None
 
     def __post_init__(self) -> None:
@@ -258,16 +259,14 @@ class ProcessStep:
         by: str | None,
         outcome: str | None = None,
         *,
-        keeps_input: bool = False,
+        kept: Mapping[str, JsonValue] = _NOTHING,
     ) -> ProcessStep:
         """The step done, with what it resulted in; what led there is not needed any more.
 
-        But for what it was given, where that may have to be undone.
+        But for what is ``kept`` of that, by the names of the fields.
         """
         result = {"output": output, "outcome": outcome}
-        if keeps_input:
-            result["input"] = self.input
-        return self._ended(StepState.COMPLETED, now, by, **{**_NOT_NEEDED, **result})
+        return self._ended(StepState.COMPLETED, now, by, **{**_NOT_NEEDED, **kept, **result})
 
     def skipped(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
         """The step passed over, with what it is to have resulted in."""

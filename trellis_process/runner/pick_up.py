@@ -9,6 +9,7 @@ from trellis_process.application.engine_service import DefinitionCatalog
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.steps import AnyStep, ForEachStep, SubprocessStep
 from trellis_process.domain.engine.names import child_id, defined_name
+from trellis_process.domain.engine.progress import UndoProgress
 from trellis_process.domain.events import ProcessEvent
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
@@ -21,7 +22,7 @@ OPEN = (
     ProcessState.SUSPENDED,
     ProcessState.COMPENSATING,
 )
-_ASKING = ("type", "step_name", "attempt", "part")
+_ASKING = ("type", "step_name", "attempt", "part", "child_id")
 
 
 def asked_again(process: Process, definitions: DefinitionCatalog) -> list[Event]:
@@ -68,6 +69,14 @@ def _asks(
             yield happened.StepResumed(**about)
         else:
             yield happened.StepStarted(**about)
+    elif step.waits_for is WaitingFor.CHILDREN and step.undoes is not None:
+        progress = UndoProgress.of(step.progress)
+        for part in progress.open:
+            yield happened.ChildCancellationRequested(
+                **about | {"step_name": step.undoes, "attempt": progress.attempt},
+                child_id=child_id(process.process_id, step.undoes, progress.attempt, part),
+                compensate=True,
+            )
     elif step.waits_for is WaitingFor.CHILDREN:
         defined = _defined(process, step, definitions)
         if isinstance(defined, SubprocessStep):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from trellis_process.application.children import ChildrenService
 from trellis_process.application.clock import Clock, system_clock
@@ -16,6 +16,7 @@ from trellis_process.application.timeout_checker import TimeoutCheckerService
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.events import EVENT_TYPES
 from trellis_process.domain.limits import JsonValue
+from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVICE
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.errors import InvalidInput
 from trellis_process.eventbridge.envelope import SOURCE
@@ -26,8 +27,15 @@ from trellis_process.worker import Worker
 from trellis_process.worker.delivery import WORK
 from trellis_process.worker.step_handler import StepFunction
 
+if TYPE_CHECKING:
+    from trellis_process.intents import Intents
+    from trellis_process.queries import Sources
+
 LONGEST_SLEEP_SECONDS = 60.0  # then it looks again, for others may write to the same store
 PAGE = 100  # processes read at a time when they are picked up
+
+#: What does the work of the services that are Trellis's own.
+_ANSWERED_BY = {LLM_INTENT_SERVICE: "runner.intents(…)", QUERY_SERVICE: "runner.queries(…)"}
 
 _Function = TypeVar("_Function", bound=StepFunction)
 _Listener = TypeVar("_Listener", bound=Callable[[Event], object])
@@ -41,10 +49,11 @@ class NoHandler(LookupError):
         near = get_close_matches(self.service, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         listed = ", ".join(sorted(known)) or "none"
+        advice = _ANSWERED_BY.get(self.service, f"@runner.service({self.service!r})")
         super().__init__(
             f"no handler for service {self.service!r}, which step {event['step_name']!r} of "
             f"{event['process_type']!r} asks for{hint} There are {listed}; give the runner one "
-            f"with @runner.service({self.service!r}), and run it again"
+            f"with {advice}, and run it again"
         )
 
 
@@ -111,6 +120,14 @@ class Runner:
             return function
 
         return register
+
+    def intents(self, intents: Intents) -> None:
+        """Has models do what ``llm_intent`` steps ask for. As Worker.intents."""
+        self._own.intents(intents)
+
+    def queries(self, sources: Sources) -> None:
+        """Has these sources answer what ``query`` steps ask for. As Worker.queries."""
+        self._own.queries(sources)
 
     def on(self, *types: str) -> Callable[[_Listener], _Listener]:
         """Has a function told of events of these types, or of all; each at least once.
@@ -218,19 +235,17 @@ class Runner:
         told once more, for nobody knows how far they came.
         """
         found = 0
-        for state in OPEN:
-            cursor: str | None = None
-            while True:
-                page = self._processes.page(
-                    tenant_id, process_type=None, state=state, limit=PAGE, cursor=cursor
-                )
-                for process in page.processes:
-                    self._pick_up(process)
-                found += len(page.processes)
-                cursor = page.cursor
-                if cursor is None:
-                    break
-        return found
+        cursor: str | None = None
+        while True:
+            page = self._processes.page(
+                tenant_id, process_type=None, states=OPEN, limit=PAGE, cursor=cursor
+            )
+            for process in page.processes:
+                self._pick_up(process)
+            found += len(page.processes)
+            cursor = page.cursor
+            if cursor is None:
+                return found
 
     # -- What happened -----------------------------------------------------------------------
 

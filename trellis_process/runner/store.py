@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -81,13 +81,13 @@ class ObservedProcesses:
         tenant_id: str,
         *,
         process_type: str | None,
-        state: ProcessState | None,
+        states: Collection[ProcessState] | None,
         limit: int,
         cursor: str | None,
     ) -> ProcessPage:
         """As ProcessRepository.page."""
         return self._processes.page(
-            tenant_id, process_type=process_type, state=state, limit=limit, cursor=cursor
+            tenant_id, process_type=process_type, states=states, limit=limit, cursor=cursor
         )
 
     def count_open(self, tenant_id: str, process_type: str) -> dict[int | None, int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from trellis_process.application.children import NOT_NEEDED
 from trellis_process.definitions.input_schema import check_input, schema_of
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.process_definition import ProcessDefinition
@@ -14,6 +15,7 @@ from trellis_process.domain.engine import commands as engine_commands
 from trellis_process.domain.engine import names
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
+from trellis_process.domain.engine.undoing_parts import DONE
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, WaitingFor
@@ -168,7 +170,8 @@ class Children:
         parent = self._world.followed[told.process_id]
         failed = child.last_failed_step()
         error = (failed.error if failed is not None else None) or child.reason or child.state.value
-        self._world.followed.pop(child.process_id)
+        if not child.to_undo:  # else it may have to undo what it completed
+            self._world.followed.pop(child.process_id)
 
         def trigger(process: Process, now: datetime) -> None:
             engine_commands.child_ended(
@@ -183,18 +186,44 @@ class Children:
             )
 
         self._world.plan(self._world.now, lambda: self._world.change(parent, trigger))
-
-    def call_off(self, child_id: str) -> None:
-        """A child is not needed any more."""
-        child = self._world.followed.get(child_id)
-        if child is not None and not child.process.state.is_final:
-            why = "its parent does not need it any more"
-            self._world.plan(
-                self._world.now,
-                lambda: self._world.attempt(
-                    child, None, lambda process, now: process.cancel(now=now, reason=why)
-                ),
+        if told.part is not None and child.compensation is not None:
+            self._part_undone(
+                parent, told.step_name, told.attempt, child.process_id, child.compensation
             )
+
+    def call_off(self, followed: Followed, event: happened.ChildCancellationRequested) -> None:
+        """A child is not needed any more; where asked it undoes what it completed."""
+        child = self._world.followed.get(event.child_id)
+        if child is not None:
+            self._world.plan(self._world.now, lambda: self._give_up(child, event.compensate))
+        elif event.compensate:  # it completed nothing that could be undone
+            self._part_undone(followed, event.step_name, event.attempt, event.child_id, DONE)
+
+    def _give_up(self, child: Followed, compensate: bool) -> None:
+        if compensate:
+            self._world.change(
+                child,
+                lambda process, now: engine_commands.undo_part(process, now=now, reason=NOT_NEEDED),
+            )
+        else:
+            self._world.attempt(
+                child, None, lambda process, now: process.cancel(now=now, reason=NOT_NEEDED)
+            )
+
+    def _part_undone(
+        self, parent: Followed, step_name: str, attempt: int, child_id: str, compensation: str
+    ) -> None:
+        def trigger(process: Process, now: datetime) -> None:
+            engine_commands.part_undone(
+                process,
+                step_name,
+                attempt=attempt,
+                child_id=child_id,
+                compensation=compensation,
+                now=now,
+            )
+
+        self._world.plan(self._world.now, lambda: self._world.change(parent, trigger))
 
 
 def compiled(definition: ProcessDefinition) -> tuple[CompiledDefinition, WatchedExpressions]:

@@ -74,7 +74,7 @@ class Examples:
         if isinstance(step, LlmIntentStep) and step.llm_intent.output_schema:
             schema = step.llm_intent.output_schema
             return self._of_schema(schema, schema, step_name, seen)
-        if isinstance(step, QueryStep) and not isinstance(seen, list):
+        if isinstance(step, QueryStep) and not _are_rows(seen):
             return []
         return seen
 
@@ -186,6 +186,11 @@ class Examples:
             made = seen if isinstance(seen, str) else f"example {name}"
         made = made.ljust(schema.get("minLength", 0), "-")
         return made[: schema.get("maxLength", len(made))]
+
+
+def _are_rows(value: JsonValue) -> bool:
+    """Whether it is what a query could have found."""
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _number(schema: Mapping[str, Any]) -> JsonValue:

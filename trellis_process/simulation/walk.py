@@ -174,7 +174,7 @@ class _Walk:
         if isinstance(event, _ENDINGS):
             self._children.end(followed)
         if isinstance(event, happened.ChildCancellationRequested):
-            self._children.call_off(event.child_id)
+            self._children.call_off(followed, event)
         if not isinstance(event, happened.StepEvent):
             return
         step = followed.process.step(event.step_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,14 +51,20 @@ class Retry:
         if self.backoff == "linear":
             factor = float(failed_attempts)
         elif self.backoff == "exponential":
-            # The exponent is bounded, for a float overflows long before attempts run out.
-            factor = self.coefficient ** min(failed_attempts - 1, 60)
+            factor = _power(self.coefficient, failed_attempts - 1)
         else:
             factor = 1.0
         pause = min(longest, first * min(factor, longest / first))
         if self.jitter:
             pause *= random.Random(f"{seed}/{failed_attempts}").random()
         return timedelta(milliseconds=pause // timedelta(milliseconds=1))
+
+
+def _power(base: float, exponent: int) -> float:
+    try:
+        return base**exponent
+    except OverflowError:  # long before attempts run out
+        return math.inf
 
 
 RETRY = Retry()

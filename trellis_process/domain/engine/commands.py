@@ -8,26 +8,26 @@ from datetime import datetime
 from trellis_process.domain import events as happened
 from trellis_process.domain.change import Change
 from trellis_process.domain.definition.duration import in_ms
-from trellis_process.domain.engine import names
+from trellis_process.domain.definition.steps import ForEachStep
+from trellis_process.domain.engine import children, names, parts, timers, undoing, undoing_parts
 from trellis_process.domain.engine.compiled import CompiledDefinition
-from trellis_process.domain.engine.engine import Engine, give_signal
-from trellis_process.domain.engine.items import Items
+from trellis_process.domain.engine.engine import Engine
+from trellis_process.domain.engine.foreach import begin_items
 from trellis_process.domain.engine.reopening import rerun
-from trellis_process.domain.engine.run import EXPRESSION_ERROR
 from trellis_process.domain.engine.values import Values
+from trellis_process.domain.engine.waits import give_signal
 from trellis_process.domain.limits import (
-    MAX_ACTOR_CHARACTERS,
     MAX_OUTPUT_BYTES,
     JsonValue,
     check_aggregate_id,
+    check_assignee,
     check_json,
     check_metadata,
     check_name,
-    check_text,
 )
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, WaitingFor
-from trellis_process.domain.step import ProcessStep
+from trellis_process.domain.step import UNDO, ProcessStep
 from trellis_process.errors import (
     ExpressionError,
     NoDefinition,
@@ -74,14 +74,14 @@ def start(
         change.start_process()
         change.bring(process.input or None)
         run = engine.run(change)
-        run.agree(definition.sla)
+        timers.agree(change, definition.sla)
         try:
             process.search_attributes = {
                 name: run.values().value(expression)
                 for name, expression in definition.search_attributes.items()
             }
         except ExpressionError as error:
-            run.fail_process(f"{EXPRESSION_ERROR}: {error}"[:1024])
+            run.fail_process_without_value(error)
         else:
             run.enter(definition.steps[0])
         run.settle()
@@ -127,11 +127,10 @@ def start_part(
     with Change(process, now) as change:
         change.start_process()
         run = engine.run(change)
-        process.input = Values(compiled, parent, step_name).seen_inside()
+        process.input = Values(compiled, parent, step_name).inherited().as_json()
         own = ProcessStep(name=step_name).waiting(WaitingFor.CHILDREN, change.now)
-        kind = run.kind(step_name)
-        assert isinstance(kind, Items), "only a foreach has parts"
-        kind.begin_items(run, replace(own, input=items), first=first, count=len(items))
+        own = replace(own, input=items)
+        begin_items(run, _foreach(compiled, step_name), own, first=first, total=len(items))
         run.settle()
     process.started_at = process.changed_at
     return process
@@ -173,10 +172,7 @@ def send_signal(
         if process.state is ProcessState.SUSPENDED:
             return
         run = engine.run(change)
-        for step in process.steps.values():
-            if step.waits_for is WaitingFor.SIGNAL and step.progress["signal"] == signal:
-                give_signal(run, step)
-                break
+        give_signal(run, signal)
         run.settle()
 
 
@@ -194,7 +190,7 @@ def claim_task(
     Raises NoDefinition, StepNotFound, NotReported, StepFinished, ProcessFinished, TaskTaken.
     """
     step = _open_task(process, step_name, "claim the task")
-    by = check_text("by", by, MAX_ACTOR_CHARACTERS)
+    by = check_assignee("by", by)
     assert step.task is not None, "an open task has terms"
     if step.task.assignee == by:
         return
@@ -228,7 +224,7 @@ def reassign_task(
 ) -> None:
     """A task becomes somebody's, whoever's it was. Raises as claim_task, but for TaskTaken."""
     step = _open_task(process, step_name, "reassign the task")
-    to = check_text("to", to, MAX_ACTOR_CHARACTERS)
+    to = check_assignee("to", to)
     if step.task is not None and step.task.assignee != to:
         _give(process, step, to, now, actor, reason)
 
@@ -267,28 +263,57 @@ def child_ended(
 ) -> None:
     """A child says how it ended; what the step does not wait for any more changes nothing."""
     engine = _engine(process)
-    step = process.steps.get(step_name)
-    if (
-        process.state.is_final
-        or step is None
-        or step.attempt != attempt
-        or step.waits_for is not WaitingFor.CHILDREN
-    ):
+    told = Parent(process_id=process.process_id, step_name=step_name, attempt=attempt, part=part)
+    if not children.awaits(process, told):
         return
-    if part is None:
-        with Change(process, now, actor) as change:
-            if state is ProcessState.COMPLETED:
-                change.complete(step, output, None, attempt)
-            else:
-                change.fail(step, error)
-            change.step_ended(step_name)
-    elif part in step.progress["open"]:
-        with Change(process, now, actor) as change:
+    with Change(process, now, actor) as change:
+        step = process.step(step_name)
+        if part is not None:
             run = engine.run(change)
-            kind = run.kind(step_name)
-            assert isinstance(kind, Items), "only a foreach has parts"
-            kind.part_ended(run, step, part, state, output, error)
+            foreach = _foreach(engine.compiled, step_name)
+            parts.ended(run, foreach, step, part, state, output, error)
             run.settle()
+            return
+        if state is ProcessState.COMPLETED:
+            change.complete(step, output, None, attempt)
+        else:
+            change.fail(step, error)
+        change.step_ended(step_name)
+
+
+def part_undone(
+    process: Process,
+    step_name: str,
+    *,
+    attempt: int,
+    child_id: str,
+    compensation: str | None,
+    now: datetime,
+) -> None:
+    """A part says how far it could undo what it completed; unless asked that changes nothing.
+
+    None is for a part that is not there.
+    """
+    engine = _engine(process)
+    part = undoing_parts.open_parts(process, step_name, attempt).get(child_id)
+    if part is not None:
+        with Change(process, now) as change:
+            run, undo = engine.run(change), process.step(UNDO + step_name)
+            undoing_parts.ended(run, undo, part, compensation)
+            run.settle()
+
+
+def undo_part(process: Process, *, now: datetime, reason: str | None = None) -> None:
+    """What was completed in a part of a foreach is undone, whether the part has ended or not.
+
+    It ends as cancelled, or as failed if it had. Only once: where it was undone already, or is
+    being, nothing changes; where nothing is to be undone, that is on record as done.
+    """
+    engine = _engine(process)
+    if process.compensation is not None or process.state is ProcessState.COMPENSATING:
+        return
+    with Change(process, now, reason=reason) as change:
+        undoing.undo_part(engine.run(change), reason)
 
 
 def child_refused(process: Process, told: Parent, error: str, *, now: datetime) -> None:
@@ -309,6 +334,12 @@ def _engine(process: Process) -> Engine:
     if not isinstance(process.course, Engine):
         raise NoDefinition(process.process_id)
     return process.course
+
+
+def _foreach(compiled: CompiledDefinition, step_name: str) -> ForEachStep:
+    defined = compiled.place(step_name).step
+    assert isinstance(defined, ForEachStep), "only a foreach has parts"
+    return defined
 
 
 def _open_task(process: Process, step_name: str, action: str) -> ProcessStep:

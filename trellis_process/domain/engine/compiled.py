@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
-from trellis_process.domain.definition.steps import AnyStep, ForEachStep, ParallelStep
+from trellis_process.domain.definition.steps import (
+    AnyStep,
+    ForEachStep,
+    ParallelStep,
+    lists_inside,
+    walk,
+)
+from trellis_process.domain.engine import names
 
 
 class Expressions(Protocol):
@@ -51,10 +58,33 @@ class CompiledDefinition:
             each.name: each for each in definition.compensations
         }
 
+    def place(self, step_name: str) -> Place:
+        """Where a step of a process stands, or the one that it undoes."""
+        return self.places[names.defined_name(step_name)]
+
+    def around(self, step_name: str) -> Iterator[str]:
+        """The names of the steps inside of which a step of a process stands, the innermost first.
+
+        With those around a foreach that are steps of the parent, where the process is for a part.
+        """
+        place, items = self.place(step_name), names.items_of(step_name)
+        while place.around is not None:
+            name = names.name_around(place, items)
+            yield name
+            place, items = place.around, names.items_of(name)
+
     def compensation_of(self, step_name: str) -> Compensation | None:
-        """What undoes a step, by the name that the definition gives it; None where nothing does."""
-        name = getattr(self.places[step_name].step, "compensate_with", None)
+        """What undoes a step of a process; None where nothing does."""
+        name = getattr(self.place(step_name).step, "compensate_with", None)
         return None if name is None else self._compensations[name]
+
+    def can_be_undone_inside(self, step_name: str) -> bool:
+        """Whether something undoes a step that stands inside of that one, however deep."""
+        return any(
+            self.compensation_of(each.name) is not None
+            for listed in lists_inside(self.place(step_name).step)
+            for each in walk(listed)
+        )
 
 
 def _places(

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from trellis_process.domain.change import TIMED_OUT, Change
 from trellis_process.domain.course import TIMEOUT, Failure
 from trellis_process.domain.definition.process_definition import Compensation
 from trellis_process.domain.definition.retry import Retry
-from trellis_process.domain.definition.steps import (
-    COMPLETED,
-    HumanTaskStep,
-    WorkStep,
-)
+from trellis_process.domain.definition.steps import COMPLETED, HumanTaskStep, WorkStep
 from trellis_process.domain.definition.steps import TIMED_OUT as TIMED_OUT_OUTCOME
-from trellis_process.domain.engine import kinds, names
+from trellis_process.domain.engine import names
 from trellis_process.domain.engine.compiled import CompiledDefinition
-from trellis_process.domain.engine.items import Items
+from trellis_process.domain.engine.kinds import KINDS
+from trellis_process.domain.engine.progress import ItemProgress, PartProgress, Progress, progress_of
 from trellis_process.domain.engine.reopening import reopen
 from trellis_process.domain.engine.run import Run
+from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
@@ -37,7 +34,7 @@ class Engine:
 
     def run(self, change: Change) -> Run:
         """A run of the process that is being changed."""
-        return Run(self.compiled, kinds.KINDS, change)
+        return Run(self.compiled, change)
 
     def check_completion(
         self, process: Process, step: ProcessStep, outcome: str | None
@@ -56,9 +53,18 @@ class Engine:
             raise OutcomeUnknown(step.name, outcome, known)
         return chosen
 
-    def can_be_undone(self, step: ProcessStep) -> bool:
-        """As Course.can_be_undone."""
-        return step.undoes is None and self._compensation_of(step) is not None
+    def kept(self, process: Process, step: ProcessStep) -> dict[str, JsonValue]:
+        """As Course.kept: what it was given, or how its items were dealt with, to undo that."""
+        if step.undoes is not None:
+            return {}
+        if self.compiled.compensation_of(step.name) is not None:
+            return {"input": step.input}
+        progress = progress_of(step)
+        if isinstance(progress, PartProgress) and self.compiled.can_be_undone_inside(step.name):
+            return {"progress": progress._replace(failed={}).as_json()}
+        if step.name == names.foreach_of_part(process) and _has_failures(progress):
+            return {"input": step.input, "progress": step.progress}  # to try those again
+        return {}
 
     def pause_after(
         self, process: Process, step: ProcessStep, failure: Failure, attempt: int | None
@@ -78,15 +84,14 @@ class Engine:
     def timed_out(self, change: Change, step: ProcessStep, tracker: StepTracker) -> None:
         """As Course.timed_out."""
         if step.waits_for not in (None, WaitingFor.RESUMPTION):
-            run = self.run(change)
-            run.kind(step.name).due(run, run.place(step.name), step)
+            run, defined = self.run(change), self.compiled.place(step.name).step
+            KINDS[type(defined)].due(run, defined, step)
             run.settle()
             return
-        defined = self._reported(step)
-        pause_ms = None
-        if step.has_retries_left and not isinstance(defined, HumanTaskStep):
+        work, pause_ms = self._reported(step), None
+        if step.has_retries_left and not isinstance(work, HumanTaskStep):
             failure = Failure(TIMED_OUT, code=TIMEOUT_CODE)
-            pause_ms = self._pause(change.process, step, defined.retry, failure)
+            pause_ms = self._pause(change.process, step, work.retry, failure)
         change.time_out(step, pause_ms)
 
     def step_ended(self, change: Change, step: ProcessStep) -> None:
@@ -103,11 +108,11 @@ class Engine:
         """As Course.leave: with what stands inside of it, and the children that it has."""
         run = self.run(change)
         if step.undoes is None:
-            run.kind(step.name).give_up(run, run.place(step.name), step)
+            run.give_up(step)
             run.cancel_steps(run.inside(step.name))
 
     def resumed(self, change: Change, ended: Iterable[str]) -> None:
-        """As Course.resumed: also signals are taken that came meanwhile, and parts go on."""
+        """As Course.resumed: what is open catches up with what came meanwhile."""
         run = self.run(change)
         for name in ended:
             run.follow(name)
@@ -116,13 +121,10 @@ class Engine:
             if change.process.state is not ProcessState.IN_PROGRESS:
                 return
             step = change.process.step(name)  # as it is now: the one before may have ended it
-            if step.waits_for is WaitingFor.SIGNAL:
-                give_signal(run, step)
-            elif step.waits_for is WaitingFor.CHILDREN:
-                kind = run.kind(step.name)
-                if isinstance(kind, Items):
-                    kind.go_on(run, step)
-            run.settle()
+            if step.is_open and step.undoes is None:
+                defined = self.compiled.place(name).step
+                KINDS[type(defined)].go_on(run, defined, step)
+                run.settle()
 
     def deadline_passed(self, change: Change) -> None:
         """As Course.deadline_passed: it fails, and undoes what had been completed."""
@@ -154,16 +156,14 @@ class Engine:
     def _reported(self, step: ProcessStep) -> WorkStep | HumanTaskStep | Compensation:
         """What the definition says of a step that somebody reports on. Raises NotReported."""
         if step.undoes is not None:
-            compensation = self._compensation_of(step)
-            assert compensation is not None, "it undoes a step"
+            compensation = self.compiled.compensation_of(step.name)
+            if compensation is None:
+                raise NotReported(step.name, "foreach", "its parts report, or skip it")
             return compensation
-        defined = self.compiled.places[names.defined_name(step.name)].step
+        defined = self.compiled.place(step.name).step
         if not isinstance(defined, WorkStep | HumanTaskStep):
             raise NotReported(step.name, defined.kind, "skip it to go on without it")
         return defined
-
-    def _compensation_of(self, step: ProcessStep) -> Compensation | None:
-        return self.compiled.compensation_of(names.defined_name(step.name))
 
     def _pause(
         self, process: Process, step: ProcessStep, retry: Retry, failure: Failure
@@ -177,12 +177,5 @@ class Engine:
         return round(retry.pause_after(failed, seed).total_seconds() * 1000)
 
 
-def give_signal(run: Run, step: ProcessStep) -> bool:
-    """A step that waits for a signal takes the first that is kept; False where none is."""
-    signal: Any = step.progress["signal"]
-    kept = run.process.signals.get(signal)
-    if not kept:
-        return False
-    kinds.take_signal(run, signal)
-    run.complete(step, kept[0])
-    return True
+def _has_failures(progress: Progress | None) -> bool:
+    return isinstance(progress, ItemProgress) and bool(progress.failed)

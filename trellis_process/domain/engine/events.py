@@ -49,6 +49,8 @@ class ChildCancellationRequested(StepEvent):
     """A child is to be cancelled, because its parent does not need it any more."""
 
     child_id: str
+    #: Whether it is to undo what it completed, even if it has ended: its parent undoes its step.
+    compensate: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

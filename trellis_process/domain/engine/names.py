@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from trellis_process.domain.definition.steps import ForEachStep
-from trellis_process.domain.engine.compiled import Place
 from trellis_process.domain.step import UNDO
+
+if TYPE_CHECKING:
+    from trellis_process.domain.engine.compiled import Place
+    from trellis_process.domain.process import Process
 
 
 def defined_name(name: str) -> str:
@@ -24,16 +28,27 @@ def items_of(name: str) -> str:
     return colon + items
 
 
-def name_around(place: Place, items: str) -> str:
-    """The name of the step inside of which another stands, which is for these items."""
-    assert place.around is not None, "there is a step around it"
-    around = place.around.step
-    return around.name + (items.rpartition(":")[0] if isinstance(around, ForEachStep) else items)
+def items_around(items: str) -> str:
+    """Which items the foreach is for whose item is the innermost of these."""
+    return items.rpartition(":")[0]
 
 
 def item_index(items: str) -> int:
     """The index of the innermost item."""
     return int(items.rpartition(":")[2])
+
+
+def name_around(place: Place, items: str) -> str:
+    """The name of the step inside of which another stands, which is for these items."""
+    assert place.around is not None, "there is a step around it"
+    around = place.around.step
+    return around.name + (items_around(items) if isinstance(around, ForEachStep) else items)
+
+
+def foreach_of_part(process: Process) -> str | None:
+    """The foreach of whose items a process deals with a part; None for any other process."""
+    parent = process.parent
+    return None if parent is None or parent.part is None else parent.step_name
 
 
 def child_id(process_id: str, step_name: str, attempt: int, part: int | None) -> str:

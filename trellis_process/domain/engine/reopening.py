@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.steps import FAIL
 from trellis_process.domain.engine import names
-from trellis_process.domain.engine.blocks import Blocks
-from trellis_process.domain.engine.items import Items
+from trellis_process.domain.engine.progress import holds_steps, why_undone
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import (
@@ -41,14 +40,13 @@ def reopen(run: Run, step: ProcessStep) -> None:
     if not is_cause or step.undoes is not None:
         raise StepFinished(action, step.name, step.state)
     undone = [each.undoes for each in process.steps.values() if each.undoes is not None]
-    rolled_back = any("undoing" in (each.progress or {}) for each in around)
+    rolled_back = any(why_undone(each) is not None for each in around)
     if process.compensation is not None or (rolled_back and undone):
-        raise Compensated(action, [name for name in undone if name is not None])
+        raise Compensated(action, undone)
     run.change.open_again()
     run.change.record(happened.ProcessReopened, step_name=step.name)
-    inside = [step, *around]
-    for each, child in zip(around, inside, strict=False):
-        _holder(run, each).reopen(run, each, child.name)
+    for each, inside in zip(around, (step, *around), strict=False):
+        _reopen(run, each, inside)
     for each in around:
         _begin_inside(run, each, step)
 
@@ -70,7 +68,7 @@ def rerun(run: Run, step: ProcessStep) -> None:
     around = _around(run, step)
     if step.undoes is not None or step.is_open or not all(each.is_open for each in around):
         raise StepFinished(action, step.name, step.state)
-    if any("undoing" in (each.progress or {}) for each in around):
+    if any(why_undone(each) is not None for each in around):
         raise Compensating(action)
     if process.state is ProcessState.FAILED:
         run.change.open_again()
@@ -78,22 +76,18 @@ def rerun(run: Run, step: ProcessStep) -> None:
     siblings = _in_same_list(run, step)
     run.cancel_steps([each for sibling in siblings for each in run.inside(sibling.name)])
     run.cancel_steps(siblings)
-    if around:
-        _holder(run, around[0]).reopen(run, around[0], step.name)
+    for each in around[:1]:
+        _reopen(run, each, step)
     run.enter(run.place(step.name).step, names.items_of(step.name), on_purpose=True)
 
 
 def _around(run: Run, step: ProcessStep) -> list[ProcessStep]:
-    """The steps inside of which a step stands, the innermost first."""
-    found: list[ProcessStep] = []
-    place, items = run.place(step.name), names.items_of(step.name)
-    while place.around is not None:
-        around = run.process.steps.get(names.name_around(place, items))
-        if around is None:
-            break  # the process is for a part of the items of a foreach, which stands in another
-        found.append(around)
-        place, items = place.around, names.items_of(around.name)
-    return found
+    """The steps of the process inside of which a step stands, the innermost first.
+
+    Those around the foreach of whose items it deals with a part are its parent's.
+    """
+    steps = run.process.steps
+    return [steps[name] for name in run.compiled.around(step.name) if name in steps]
 
 
 def _in_same_list(run: Run, step: ProcessStep) -> list[ProcessStep]:
@@ -102,10 +96,16 @@ def _in_same_list(run: Run, step: ProcessStep) -> list[ProcessStep]:
     return [each for each in steps if each is not None]
 
 
-def _begin_inside(run: Run, block: ProcessStep, cause: ProcessStep) -> None:
-    """What was given up inside of a block when that ended begins again, or for the first time."""
+def _reopen(run: Run, around: ProcessStep, inside: ProcessStep) -> None:
+    """The step waits again for the list of steps in which that other one stands."""
+    run.holder(around.name).reopen(run, run.place(around.name).step, around, inside.name)
+
+
+def _begin_inside(run: Run, around: ProcessStep, cause: ProcessStep) -> None:
+    """What was given up inside of a step when that ended begins again, or for the first time."""
     steps = run.process.steps
-    for listed, items in _holder(run, block).open_lists(run, steps[block.name]):
+    holder, defined = run.holder(around.name), run.place(around.name).step
+    for listed, items in holder.open_lists(run, defined, steps[around.name]):
         here = [steps[name] for each in listed if (name := each.name + items) in steps]
         if any(each.is_open or each.name == cause.name for each in here):
             continue
@@ -113,24 +113,12 @@ def _begin_inside(run: Run, block: ProcessStep, cause: ProcessStep) -> None:
         given_up = [
             each
             for each in here
-            if each.state is StepState.CANCELLED and each.ended_at == block.ended_at
+            if each.state is StepState.CANCELLED and each.ended_at == around.ended_at
         ]
         if not given_up:
             run.enter(listed[0], items, on_purpose=True)
-        elif _holds_steps(run, given_up[0]):
+        elif holds_steps(given_up[0]):
             run.change.put(given_up[0].waiting_again(WaitingFor.CHILDREN))
             _begin_inside(run, given_up[0], cause)
         else:
             run.enter(run.place(given_up[0].name).step, items, on_purpose=True)
-
-
-def _holder(run: Run, block: ProcessStep) -> Blocks | Items:
-    kind = run.kind(block.name)
-    assert isinstance(kind, Blocks | Items), "nothing else has steps inside"
-    return kind
-
-
-def _holds_steps(run: Run, step: ProcessStep) -> bool:
-    """Whether it has steps inside that are the process's own."""
-    is_block = isinstance(run.kind(step.name), Blocks | Items)
-    return is_block and step.progress is not None and "parts" not in step.progress

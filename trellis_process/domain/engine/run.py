@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 from trellis_process.domain import events as happened
 from trellis_process.domain.change import Change
 from trellis_process.domain.course import STEP_FAILED
-from trellis_process.domain.definition.duration import in_ms, span_of
-from trellis_process.domain.definition.sla import Sla
-from trellis_process.domain.definition.steps import (
-    COMPLETE,
-    FAIL,
-    AnyStep,
-    ConditionStep,
-    HumanTaskStep,
-    WorkStep,
-)
-from trellis_process.domain.engine import names, undoing
+from trellis_process.domain.definition.duration import in_ms
+from trellis_process.domain.definition.steps import AnyStep, WorkStep
+from trellis_process.domain.engine import kinds, names, routes, timers, undoing
 from trellis_process.domain.engine.compiled import CompiledDefinition, Place
+from trellis_process.domain.engine.progress import why_undone
+from trellis_process.domain.engine.routes import Ending, Route
+from trellis_process.domain.engine.step_kind import Holder
 from trellis_process.domain.engine.values import Values
-from trellis_process.domain.limits import MAX_OUTPUT_BYTES, MAX_STEPS, JsonValue, check_json
+from trellis_process.domain.limits import MAX_REASON_CHARACTERS, MAX_STEPS_OF_PROCESS, JsonValue
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState
-from trellis_process.domain.step import UNDO, ProcessStep
-from trellis_process.domain.tracker import Timer, TimerKind
-from trellis_process.errors import ExpressionError, InvalidInput
+from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import ExpressionError
 
 EXPRESSION_ERROR = "expression_error"  # an expression had no value
 MAX_VISITS = "max_visits"  # a step was entered as often as it may be
@@ -37,44 +31,18 @@ NO_TRANSITION = "no_transition"  # transitions are declared, and none holds
 ROUTED_TO_FAIL = "routed_to_fail"  # a route led to ``fail``
 TOO_MANY_STEPS = "too_many_steps"  # more steps than one process holds
 
-MAX_STEPS_OF_PROCESS = 2 * MAX_STEPS  # each with one that undoes it
-
-
-class StepKind(Protocol):
-    """What a step of one kind does."""
-
-    def begin(self, run: Run, place: Place, step: ProcessStep) -> None:
-        """It is entered: ``step`` is pending. Raises ExpressionError before anything is done."""
-
-    def due(self, run: Run, place: Place, step: ProcessStep) -> None:
-        """What it waits for, beside an attempt, has taken as long as it may."""
-
-    def list_ended(
-        self, run: Run, place: Place, step: ProcessStep, inside: ProcessStep, error: str | None
-    ) -> None:
-        """A list of steps inside of it is done with the step ``inside``; or failed, with why."""
-
-    def give_up(self, run: Run, place: Place, step: ProcessStep) -> None:
-        """It is cancelled."""
-
 
 class Run:
-    """Enters steps, ends them, and finds what follows; the process's latest change is its own.
+    """Enters steps, ends them, and goes where they lead; the process's latest change is its own.
 
     What is to do is kept in order: what a step leads to comes before the steps beside it, and once
     the process has ended nothing of it is done any more.
     """
 
-    def __init__(
-        self,
-        compiled: CompiledDefinition,
-        kinds: Mapping[type[AnyStep], StepKind],
-        change: Change,
-    ) -> None:
+    def __init__(self, compiled: CompiledDefinition, change: Change) -> None:
         self.compiled = compiled
         self.change = change
         self.process: Process = change.process
-        self._kinds = kinds
         self._todo: list[Callable[[], None]] = []
         self._has_ended = False
 
@@ -98,11 +66,19 @@ class Run:
 
     def place(self, step_name: str) -> Place:
         """Where a step of the process stands in the definition."""
-        return self.compiled.places[names.defined_name(step_name)]
+        return self.compiled.place(step_name)
 
-    def kind(self, step_name: str) -> StepKind:
-        """What a step of that name does."""
-        return self._kinds[type(self.place(step_name).step)]
+    def holder(self, step_name: str) -> Holder[Any]:
+        """What a step of that name does, which holds lists of steps."""
+        return kinds.HOLDERS[type(self.place(step_name).step)]
+
+    def inside(self, step_name: str) -> list[ProcessStep]:
+        """The steps of the process that stand inside of that one, however deep."""
+        return [
+            step
+            for step in self.process.steps.values()
+            if step.undoes is None and step_name in self.compiled.around(step.name)
+        ]
 
     # -- Entering ----------------------------------------------------------------------------
 
@@ -111,17 +87,17 @@ class Run:
         self._todo.append(partial(self._enter, step.name + items, on_purpose))
 
     def _enter(self, name: str, on_purpose: bool) -> None:
-        place = self.place(name)
+        defined = self.place(name).step
         if not self._is_live(name):
             return  # what it stands in has failed meanwhile, in this very run
         before = self.process.steps.get(name)
         visits = 1 if before is None else before.visits + 1
-        if visits > place.step.max_visits and not on_purpose:
+        if visits > defined.max_visits and not on_purpose:
             self.fail_process(MAX_VISITS)
         elif before is None and len(self.process.steps) >= MAX_STEPS_OF_PROCESS:
             self.fail_process(TOO_MANY_STEPS)
         else:
-            step = _new_step(place.step, name)
+            step = _new_step(defined, name)
             if before is not None:
                 # What it resulted in before stays until it ends again: an event of this very
                 # change may be about that.
@@ -134,44 +110,39 @@ class Run:
                     outcome=before.outcome,
                     error=before.error,
                 )
-            self.begin(step)
+            self._begin(step)
 
     def begin_again(self, step: ProcessStep) -> None:
         """A failed step is tried once more, in the same visit."""
-        fresh = _new_step(self.place(step.name).step, step.name)
-        self.begin(
+        self._begin(
             replace(
-                fresh, visits=step.visits, attempt=step.attempt, first_attempt=step.first_attempt
+                _new_step(self.place(step.name).step, step.name),
+                visits=step.visits,
+                attempt=step.attempt,
+                first_attempt=step.first_attempt,
             )
         )
 
-    def begin(self, step: ProcessStep) -> None:
+    def _begin(self, step: ProcessStep) -> None:
         """A pending step does what its kind does first."""
-        place = self.place(step.name)
-        self.agree(place.step.sla, step.name)
+        defined = self.place(step.name).step
+        timers.agree(self.change, defined.sla, step.name)
         try:
-            self.kind(step.name).begin(self, place, step)
+            kinds.KINDS[type(defined)].begin(self, defined, step)
         except ExpressionError as error:
-            self.fail(step, str(error), EXPRESSION_ERROR)
+            self.fail_without_value(step, error)
 
-    def agree(self, sla: Sla | None, step_name: str | None = None) -> None:
-        """The time agreed for a step, or for the process, begins to count."""
-        if sla is None:
-            return
-        timers = [
-            Timer(
-                tenant_id=self.process.tenant_id,
-                process_id=self.process.process_id,
-                kind=TimerKind.SLA,
-                name=tier.name,
-                due_at=self.change.now + span_of("max_duration", tier.max_duration),
-                since=self.change.now,
-                step_name=step_name,
-                sends_event=sla.alert_on_breach,
-            )
-            for tier in sla.all_tiers()
-        ]
-        self.process.timers = (*self.process.timers, *timers)
+    def _is_live(self, name: str) -> bool:
+        """Whether what a step stands in still goes on."""
+        around = self._around(name)
+        return around is None or (around.is_open and why_undone(around) is None)
+
+    def _around(self, name: str) -> ProcessStep | None:
+        """The step inside of which another stands; None for one of the outermost list."""
+        place = self.place(name)
+        if place.around is None:
+            return None
+        return self.process.step(names.name_around(place, names.items_of(name)))
 
     # -- Ending ------------------------------------------------------------------------------
 
@@ -184,31 +155,30 @@ class Run:
 
     def pass_through(self, step: ProcessStep) -> None:
         """A step is done with the write that enters it, and another event says so."""
-        now, actor = self.change.now, self.change.actor
-        self.change.put(step.completed(None, now, actor))
+        self.change.put(step.completed(None, self.change.now, self.change.actor))
         self.ended(step.name)
 
-    def fail(
-        self, step: ProcessStep, error: str, code: str | None = None, outcome: str | None = None
-    ) -> None:
+    def fail(self, step: ProcessStep, error: str, outcome: str | None = None) -> None:
         """A step fails, by what the engine itself knows."""
         self.change.fail(step, error, outcome)
-        self.ended(step.name, code)
+        self.ended(step.name)
 
-    def ended(self, name: str, code: str | None = None) -> None:
+    def fail_without_value(self, step: ProcessStep, error: ExpressionError) -> None:
+        """A step fails because an expression of it has no value."""
+        self.change.fail(step, str(error))
+        self.ended(step.name, EXPRESSION_ERROR)
+
+    def ended(self, name: str, reason: str = STEP_FAILED) -> None:
         """A step is completed, skipped or failed for good; what follows is next.
 
-        In a suspended process it follows once that is resumed.
+        In a suspended process it follows once that is resumed. ``reason`` is why the process
+        fails, should it fail because this step did.
         """
         if self.process.state is ProcessState.SUSPENDED:
             self.change.step_ended(name)
             return
         self.note_done(name)
-        self.follow(name, code)
-
-    def follow(self, name: str, code: str | None = None) -> None:
-        """What follows from a step that has ended is next."""
-        self._todo.append(partial(self._follow, name, code))
+        self.follow(name, reason)
 
     def note_done(self, name: str) -> None:
         """A step that is completed is to be undone should the process fail, if it can be."""
@@ -216,90 +186,65 @@ class Run:
         step = process.step(name)
         if step.state is not StepState.COMPLETED or step.undoes is not None:
             return
-        if self.compiled.compensation_of(names.defined_name(name)) is not None:
-            others = tuple(each for each in process.to_undo if each != name)
-            process.to_undo = (*others, name)
+        if self.compiled.compensation_of(name) is not None or name in process.to_undo:
+            self.note_to_undo(name)
 
-    def _is_live(self, name: str) -> bool:
-        """Whether what a step stands in still goes on."""
-        place = self.place(name)
-        if place.around is None:
-            return True
-        around = self.process.step(names.name_around(place, names.items_of(name)))
-        return around.is_open and "undoing" not in (around.progress or {})
+    def note_to_undo(self, name: str) -> None:
+        """Of what is to be undone, that step is the first."""
+        others = tuple(each for each in self.process.to_undo if each != name)
+        self.process.to_undo = (*others, name)
 
-    def _follow(self, name: str, code: str | None) -> None:
-        process = self.process
-        step = process.step(name)
+    # -- Following ---------------------------------------------------------------------------
+
+    def follow(self, name: str, reason: str = STEP_FAILED) -> None:
+        """What follows from a step that has ended is next."""
+        self._todo.append(partial(self._follow, name, reason))
+
+    def _follow(self, name: str, reason: str) -> None:
+        step = self.process.step(name)
         self.change.stop_timers(name)
         if step.undoes is not None:
             undoing.undone(self, step)
-        elif name == _root_of_part(process):
+        elif name == names.foreach_of_part(self.process):
             self._end_part(step)
         elif not self._is_live(name):
             return
         elif step.state is StepState.FAILED:
-            self._follow_failure(step, code)
+            self._follow_failure(step, reason)
         else:
             try:
-                target = self._target(step)
+                route = routes.after(self, step)
             except ExpressionError as error:
-                self.change.put(replace(step, state=StepState.FAILED, error=str(error)))
+                step = replace(step, state=StepState.FAILED, error=str(error))
+                self.change.put(step)
                 self.change.record(happened.StepFailed, step_name=name, attempt=step.attempt)
-                self._follow_failure(process.step(name), EXPRESSION_ERROR)
+                self._follow_failure(step, EXPRESSION_ERROR)
             else:
-                self._go_to(step, target)
+                self._go(step, route)
 
-    def _follow_failure(self, step: ProcessStep, code: str | None) -> None:
-        on_failure = self.place(step.name).step.on_failure
-        reason = EXPRESSION_ERROR if code == EXPRESSION_ERROR else STEP_FAILED
-        if on_failure is None:
+    def _follow_failure(self, step: ProcessStep, reason: str) -> None:
+        place = self.place(step.name)
+        if place.step.on_failure is None:
             self._end_list(step, step.error, reason)
         else:
-            self._go_to(step, on_failure, reason)
+            self._go(step, routes.to(self.compiled, place, place.step.on_failure), reason)
 
-    def _target(self, step: ProcessStep) -> str | None:
-        """Where a step that is done leads; None for the next of its list."""
-        defined = self.place(step.name).step
-        if isinstance(defined, ConditionStep) and step.state is StepState.COMPLETED:
-            target = defined.on_true if step.outcome == "true" else defined.on_false
-            if target is not None:
-                return target
-        if isinstance(defined, HumanTaskStep):
-            for outcome in defined.human_task.outcomes:
-                if outcome.name == step.outcome and outcome.goto is not None:
-                    return outcome.goto
-        values = self.values(step.name)
-        for transition in defined.transitions:
-            if transition.when is None or values.truth(transition.when):
-                return transition.to
-        if defined.transitions:
-            completes = self.compiled.definition.on_no_transition == "complete"
-            return COMPLETE if completes else NO_TRANSITION
-        return defined.on_success
-
-    def _go_to(self, step: ProcessStep, target: str | None, reason: str = ROUTED_TO_FAIL) -> None:
-        if target == NO_TRANSITION:
-            self.fail_process(NO_TRANSITION)
-        elif target == FAIL:
-            self._end_list(step, step.error or f"step {step.name!r} led to fail", reason)
-        elif target == COMPLETE:
+    def _go(self, step: ProcessStep, route: Route, reason: str = ROUTED_TO_FAIL) -> None:
+        if not isinstance(route, Ending):
+            self.enter(route, names.items_of(step.name))
+        elif route is Ending.COMPLETED:
             self._end_list(step, None)
+        elif route is Ending.FAILED:
+            self._end_list(step, step.error or f"step {step.name!r} led to fail", reason)
         else:
-            place = self.place(step.name)
-            following = place.next_step if target is None else self.compiled.places[target].step
-            if following is None:
-                self._end_list(step, None)
-            else:
-                self.enter(following, names.items_of(step.name))
+            self.fail_process(NO_TRANSITION)
 
     def _end_list(self, step: ProcessStep, error: str | None, reason: str = STEP_FAILED) -> None:
-        """The list of steps that this one is in has ended with it."""
-        place = self.place(step.name)
-        if place.around is not None:
-            around = self.process.step(names.name_around(place, names.items_of(step.name)))
-            kind = self.kind(around.name)
-            kind.list_ended(self, self.place(around.name), around, step, error)
+        """The list of steps that this one is in has ended with it; or failed, and why."""
+        around = self._around(step.name)
+        if around is not None:
+            defined = self.place(around.name).step
+            self.holder(around.name).list_ended(self, defined, around, step, error)
         elif error is None:
             self._complete_process()
         else:
@@ -310,22 +255,21 @@ class Run:
         try:
             output = self.values().resolve(outputs) if outputs else None
         except ExpressionError as error:
-            self.fail_process(f"{EXPRESSION_ERROR}: {error}"[:1024])
-            return
-        self.process.output = output
-        self._finish()
-
-    def _finish(self) -> None:
-        self._has_ended = True
-        self.change.finish(ProcessState.COMPLETED)
+            self.fail_process_without_value(error)
+        else:
+            self._finish(output)
 
     def _end_part(self, step: ProcessStep) -> None:
-        """All items of a process that is a part of another's foreach are done."""
+        """All items are done of a process that deals with a part of another's."""
         if step.state is StepState.FAILED:
             self.fail_process(STEP_FAILED)
         else:
-            self.process.output = step.output if step.state is StepState.COMPLETED else None
-            self._finish()
+            self._finish(step.output if step.state is StepState.COMPLETED else None)
+
+    def _finish(self, output: JsonValue) -> None:
+        self._has_ended = True
+        self.process.output = output
+        self.change.finish(ProcessState.COMPLETED)
 
     # -- Giving up ---------------------------------------------------------------------------
 
@@ -333,7 +277,7 @@ class Run:
         """These steps are given up, those of them that are open, while the process goes on."""
         for step in list(steps):
             if step.is_open and step.undoes is None:
-                self.kind(step.name).give_up(self, self.place(step.name), step)
+                self.give_up(step)
                 self.change.put(step.cancelled(self.change.now))
                 self.change.record(
                     happened.StepCancelled, step_name=step.name, attempt=max(1, step.attempt)
@@ -342,42 +286,30 @@ class Run:
                     timer for timer in self.process.timers if timer.step_name != step.name
                 )
 
-    def inside(self, block: str) -> list[ProcessStep]:
-        """The steps of the process that stand inside of that one, however deep."""
-        return [step for step in self.process.steps.values() if self.is_inside(step.name, block)]
-
-    def is_inside(self, name: str, block: str) -> bool:
-        """Whether a step stands inside of another, however deep."""
-        if name.startswith(UNDO):
-            return False
-        place, items = self.place(name), names.items_of(name)
-        while place.around is not None:
-            around = names.name_around(place, items)
-            if around == block:
-                return True
-            place, items = place.around, names.items_of(around)
-        return False
+    def give_up(self, step: ProcessStep) -> None:
+        """What an open step has outside of the process is called off."""
+        defined = self.place(step.name).step
+        kinds.KINDS[type(defined)].give_up(self, defined, step)
 
     def fail_process(self, reason: str) -> None:
-        """The process fails, and undoes what had been completed."""
-        self.end_process(ProcessState.FAILED, reason, compensate=True)
+        """The process fails, and undoes what had been completed.
+
+        What deals with a part leaves that to its parent, which may have a route for the failure.
+        """
+        is_part = names.foreach_of_part(self.process) is not None
+        self.end_process(ProcessState.FAILED, reason, compensate=not is_part)
+
+    def fail_process_without_value(self, error: ExpressionError) -> None:
+        """The process fails because an expression of its definition has no value."""
+        self.fail_process(f"{EXPRESSION_ERROR}: {error}"[:MAX_REASON_CHARACTERS])
 
     def end_process(self, state: ProcessState, reason: str | None, *, compensate: bool) -> None:
         """The process ends without success, if asked once everything is undone."""
         self._has_ended = True
-        self._leave_children()
-        undoing.end(self, state, reason, compensate=compensate)
-
-    def _leave_children(self) -> None:
         for step in list(self.process.steps.values()):
             if step.is_open and step.undoes is None:
-                self.kind(step.name).give_up(self, self.place(step.name), step)
-
-
-def _root_of_part(process: Process) -> str | None:
-    """The foreach whose items a process is for; None for a process of its own."""
-    parent = process.parent
-    return None if parent is None or parent.part is None else parent.step_name
+                self.give_up(step)
+        undoing.end(self, state, reason, compensate=compensate)
 
 
 def _new_step(defined: AnyStep, name: str) -> ProcessStep:
@@ -388,11 +320,3 @@ def _new_step(defined: AnyStep, name: str) -> ProcessStep:
         timeout_ms=in_ms("timeout", defined.timeout),
         retries_permitted=defined.retry.max_attempts - 1,
     )
-
-
-def checked_output(output: JsonValue) -> JsonValue:
-    """An output that the engine made. Raises ExpressionError where it is too large."""
-    try:
-        return check_json("output", output, MAX_OUTPUT_BYTES)
-    except InvalidInput as error:
-        raise ExpressionError("output", str(error)) from error

@@ -3,6 +3,9 @@
 What is to be undone stands in ``process.to_undo`` in the order of completion, and leaves it in the
 write that begins to undo it. A compensation is a step of its own, with attempts of its own. Where
 one fails for good the others are undone all the same.
+
+It is done for the whole process as that ends, or for what stands inside of one parallel step that
+is rolled back, while the process goes on.
 """
 
 from __future__ import annotations
@@ -13,7 +16,10 @@ from typing import TYPE_CHECKING
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.duration import in_ms
 from trellis_process.domain.definition.process_definition import Compensation
-from trellis_process.domain.engine import names
+from trellis_process.domain.engine import undoing_parts
+from trellis_process.domain.engine.progress import why_undone
+from trellis_process.domain.engine.undoing_parts import DONE
+from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import UNDO, ProcessStep
 from trellis_process.errors import ExpressionError
@@ -21,17 +27,18 @@ from trellis_process.errors import ExpressionError
 if TYPE_CHECKING:
     from trellis_process.domain.engine.run import Run
 
-DONE = "done"  # everything is undone
 PARTIAL = "partial"  # something could not be undone
 
 
 def end(run: Run, state: ProcessState, reason: str | None, *, compensate: bool) -> None:
     """The process ends, where asked after undoing what is to be undone."""
     process = run.process
-    undoing = _undoing_now(run)
-    if not compensate or not (process.to_undo or undoing):
-        if process.state is ProcessState.COMPENSATING or undoing:
+    under_way = _is_under_way(run)
+    if not compensate or not (process.to_undo or under_way):
+        if process.state is ProcessState.COMPENSATING or under_way:
             process.compensation = PARTIAL
+        elif compensate and _how_far(process) == PARTIAL:
+            process.compensation = PARTIAL  # by what was rolled back before
         run.change.finish(state, reason)
         return
     for step in list(process.steps.values()):
@@ -42,17 +49,27 @@ def end(run: Run, state: ProcessState, reason: str | None, *, compensate: bool) 
     process.due_at = None
     process.reason, process.ends_as = reason, state
     if process.state is not ProcessState.COMPENSATING:  # else what is under way goes on
-        was_partial = any((step.progress or {}).get("partial") for step in process.steps.values())
-        process.compensation = PARTIAL if was_partial else None
+        process.compensation = None
         run.change.move(ProcessState.COMPENSATING)
     run.change.record(happened.ProcessCompensating, reason=reason)
-    if not undoing:
-        _undo_next(run)
+    if not under_way:
+        _undo_next(run, None)
+
+
+def undo_part(run: Run, reason: str | None) -> None:
+    """What was completed in a part is undone, whether that is under way or has ended."""
+    process = run.process
+    had_failed = process.state is ProcessState.FAILED
+    if process.to_undo or not process.state.is_final:
+        ends_as = ProcessState.FAILED if had_failed else ProcessState.CANCELLED
+        run.end_process(ends_as, reason, compensate=True)
+    if process.state.is_final:
+        process.compensation = process.compensation or DONE  # nothing was to be undone
 
 
 def roll_back(run: Run, block: ProcessStep) -> None:
     """What had been completed inside of a parallel step is undone, and then that fails."""
-    if not _undoing_now(run, block.name):
+    if not _is_under_way(run, block.name):
         _undo_next(run, block.name)
 
 
@@ -61,63 +78,53 @@ def undone(run: Run, step: ProcessStep) -> None:
     block = _rolled_back(run, step)
     if block is None and run.process.state is not ProcessState.COMPENSATING:
         return  # what it was undone for has been given up meanwhile, and the process goes on
-    if step.state is StepState.FAILED:
-        _note_failure(run, block)
     # Two parallel steps may have been rolled back at once when the process failed.
-    if block is not None or not _undoing_now(run):
+    if block is not None or not _is_under_way(run):
         _undo_next(run, block)
 
 
-def compensation_of(run: Run, step_name: str) -> Compensation:
-    """What undoes a step. It is there, or the step would not be to be undone."""
-    compensation = run.compiled.compensation_of(names.defined_name(step_name))
-    assert compensation is not None, "a step is to be undone that something undoes"
-    return compensation
-
-
-def _undo_next(run: Run, block: str | None = None) -> None:
+def _undo_next(run: Run, block: str | None) -> None:
+    """The last of what is to be undone is: of the whole process, or inside of that step."""
     process = run.process
     for name in reversed(process.to_undo):
-        if block is not None and not run.is_inside(name, block):
+        if block is not None and block not in run.compiled.around(name):
             continue
         process.to_undo = tuple(each for each in process.to_undo if each != name)
+        undo, compensation = _step_that_undoes(run, name), run.compiled.compensation_of(name)
+        if compensation is None:
+            undoing_parts.begin(run, undo, process.step(name))
+            return
+        undo = replace(
+            undo,
+            timeout_ms=in_ms("timeout", compensation.timeout),
+            retries_permitted=compensation.retry.max_attempts - 1,
+        )
         try:
-            _begin(run, name)
+            given = _given(run, name, compensation)
         except ExpressionError as error:
             # Nobody can be told what to undo, which is as good as not being able to.
-            run.change.fail(_compensation_step(run, name), str(error))
-            _note_failure(run, block)
+            run.change.fail(undo, str(error))
         else:
+            run.change.start_attempt(replace(undo, service=compensation.service, input=given))
             return
     _all_undone(run, block)
 
 
-def _note_failure(run: Run, block: str | None) -> None:
-    if block is None:
-        run.process.compensation = PARTIAL
-    else:
-        around = run.process.step(block)
-        run.change.put(replace(around, progress=around.progress | {"partial": True}))
-
-
-def _begin(run: Run, name: str) -> None:
-    compensation, step = compensation_of(run, name), run.process.step(name)
+def _given(run: Run, name: str, compensation: Compensation) -> object:
+    """What the service is given that undoes a step. Raises ExpressionError."""
+    step = run.process.step(name)
     told = {"name": name, "output": step.output, "input": step.input or {}}
-    inputs = {"input": "step.input", "output": "step.output"}
-    given = compensation.inputs if compensation.inputs is not None else inputs
-    resolved = run.values(name).resolve(given, step=told)
-    undo = _compensation_step(run, name)
-    run.change.start_attempt(replace(undo, service=compensation.service, input=resolved))
+    inputs = compensation.inputs
+    if inputs is None:
+        inputs = {"input": "step.input", "output": "step.output"}
+    return run.values(name).resolve(inputs, step=told)
 
 
-def _compensation_step(run: Run, name: str) -> ProcessStep:
-    compensation = compensation_of(run, name)
+def _step_that_undoes(run: Run, name: str) -> ProcessStep:
     before = run.process.steps.get(UNDO + name)
     attempt = 0 if before is None else before.attempt
     return ProcessStep(
         name=UNDO + name,
-        timeout_ms=in_ms("timeout", compensation.timeout),
-        retries_permitted=compensation.retry.max_attempts - 1,
         visits=1 if before is None else before.visits + 1,
         attempt=attempt,
         first_attempt=attempt + 1,
@@ -128,32 +135,38 @@ def _all_undone(run: Run, block: str | None) -> None:
     process = run.process
     if block is not None:
         around = process.step(block)
-        run.fail(around, around.progress["undoing"])
+        why = why_undone(around)
+        assert why is not None, "a parallel step is rolled back because of an error"
+        run.fail(around, why)
         return
     assert process.ends_as is not None, "a process that undoes is to end"
-    process.compensation = process.compensation or DONE
+    process.compensation = _how_far(process)
     run.change.finish(process.ends_as, process.reason)
 
 
-def _undoing_now(run: Run, block: str | None = None) -> bool:
+def _how_far(process: Process) -> str:
+    """How far everything was undone that had to be."""
+    undo = (step for step in process.steps.values() if step.undoes is not None)
+    return PARTIAL if any(step.state is StepState.FAILED for step in undo) else DONE
+
+
+def _is_under_way(run: Run, block: str | None = None) -> bool:
     """Whether a compensation is under way, of the whole process or inside of a parallel step."""
     return any(
         step.is_open
         and step.undoes is not None
-        and (block is None or run.is_inside(step.undoes, block))
+        and (block is None or block in run.compiled.around(step.undoes))
         for step in run.process.steps.values()
     )
 
 
 def _rolled_back(run: Run, step: ProcessStep) -> str | None:
     """The parallel step for which a step is undone; None where it is for the whole process."""
-    if run.process.state is ProcessState.COMPENSATING:
+    process = run.process
+    if process.state is ProcessState.COMPENSATING:
         return None
-    assert step.undoes is not None, "it undoes a step"
-    place, items = run.place(step.undoes), names.items_of(step.undoes)
-    while place.around is not None:
-        around = run.process.step(names.name_around(place, items))
-        if around.is_open and around.progress and "undoing" in around.progress:
-            return around.name
-        place, items = place.around, names.items_of(around.name)
+    for name in run.compiled.around(step.name):
+        around = process.steps.get(name)
+        if around is not None and around.is_open and why_undone(around) is not None:
+            return name
     return None

@@ -1,0 +1,74 @@
+"""Children: processes that a step asks for and waits for, of another definition or for a part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trellis_process.domain import events as happened
+from trellis_process.domain.definition.duration import span_of
+from trellis_process.domain.definition.steps import SubprocessStep
+from trellis_process.domain.engine import names
+from trellis_process.domain.engine.progress import PartProgress
+from trellis_process.domain.engine.step_kind import StepKind
+from trellis_process.domain.process import Parent, Process
+from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.step import ProcessStep
+
+if TYPE_CHECKING:
+    from trellis_process.domain.engine.run import Run
+
+
+class Child(StepKind[SubprocessStep]):
+    """A process of another definition, which reports its end back."""
+
+    def begin(self, run: Run, defined: SubprocessStep, step: ProcessStep) -> None:
+        """As StepKind.begin."""
+        given, now = run.values(step.name).resolve(defined.inputs), run.change.now
+        limit = None if defined.timeout is None else now + span_of("timeout", defined.timeout)
+        step = run.change.put(replace(step.waiting(WaitingFor.CHILDREN, now, limit), input=given))
+        run.change.record(
+            happened.ChildRequested,
+            step_name=step.name,
+            attempt=step.attempt,
+            child_id=child_id(run, step),
+            child_definition=defined.subprocess,
+            child_definition_version=defined.version,
+        )
+
+    def due(self, run: Run, defined: SubprocessStep, step: ProcessStep) -> None:
+        """As StepKind.due: it is given up, and has failed."""
+        self.give_up(run, defined, step)
+        super().due(run, defined, step)
+
+    def give_up(self, run: Run, defined: SubprocessStep, step: ProcessStep) -> None:
+        """As StepKind.give_up: the child is given up too, unless it is to go on alone."""
+        if not defined.abandon:
+            call_off(run, step)
+
+
+def call_off(run: Run, step: ProcessStep, part: int | None = None) -> None:
+    """The child that a step waits for, for that part of its items, is not needed any more."""
+    run.change.record(
+        happened.ChildCancellationRequested,
+        step_name=step.name,
+        attempt=step.attempt,
+        child_id=child_id(run, step, part),
+    )
+
+
+def child_id(run: Run, step: ProcessStep, part: int | None = None) -> str:
+    """The id of the child that a step waits for, for that part of its items."""
+    return names.child_id(run.process.process_id, step.name, step.attempt, part)
+
+
+def awaits(process: Process, told: Parent) -> bool:
+    """Whether a process still waits for the child that was told this of its parent."""
+    step = process.steps.get(told.step_name)
+    return (
+        not process.state.is_final
+        and step is not None
+        and step.attempt == told.attempt
+        and step.waits_for is WaitingFor.CHILDREN
+        and (told.part is None or told.part in PartProgress.of(step.progress).open)
+    )

@@ -1,0 +1,128 @@
+"""Foreach steps: the same steps for each item of a list, so many at a time.
+
+A short list is dealt with in the process itself, its steps named for their items. A longer one is
+cut into ``parts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trellis_process.domain.definition.steps import ForEachStep
+from trellis_process.domain.engine import items, names, parts
+from trellis_process.domain.engine.progress import ItemProgress, PartProgress, progress_of, without
+from trellis_process.domain.engine.step_kind import Holder, OpenList
+from trellis_process.domain.engine.values import checked
+from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.step import ProcessStep
+
+if TYPE_CHECKING:
+    from trellis_process.domain.engine.run import Run
+
+
+class Foreach(Holder[ForEachStep]):
+    """A foreach step. Its input is the list, or a reference to one that is kept elsewhere."""
+
+    def begin(self, run: Run, defined: ForEachStep, step: ProcessStep) -> None:
+        """As StepKind.begin."""
+        expression = defined.foreach.items
+        listed = run.values(step.name).value(expression)
+        total = items.count_of(expression, listed)
+        step = step.waiting(WaitingFor.CHILDREN, run.change.now)
+        step = replace(step, input=checked("items", listed))
+        if isinstance(listed, list) and total <= items.part_size(defined.foreach):
+            begin_items(run, defined, step, first=0, total=total)
+        else:
+            parts.begin(run, defined, step, total)
+
+    def go_on(self, run: Run, defined: ForEachStep, step: ProcessStep) -> None:
+        """As StepKind.go_on: parts begin that were not to begin meanwhile."""
+        progress = progress_of(step)
+        if isinstance(progress, PartProgress):
+            parts.go_on(run, defined, step, progress)
+
+    def give_up(self, run: Run, defined: ForEachStep, step: ProcessStep) -> None:
+        """As StepKind.give_up: its parts are given up; the steps for its items are, as others."""
+        progress = progress_of(step)
+        if isinstance(progress, PartProgress):
+            parts.give_up(run, step, progress)
+
+    def list_ended(
+        self,
+        run: Run,
+        defined: ForEachStep,
+        step: ProcessStep,
+        inside: ProcessStep,
+        error: str | None,
+    ) -> None:
+        """As Holder.list_ended: an item is done, or failed."""
+        progress, index = ItemProgress.of(step.progress), _index_of(inside.name)
+        progress = progress._replace(open=without(progress.open, index))
+        if error is None:
+            done = {**progress.done, index: inside.name}
+            _go_on(run, defined, step, progress._replace(done=done))
+            return
+        why = error[: items.MAX_FAILURE_CHARACTERS]
+        progress = progress._replace(failed={**progress.failed, index: why})
+        if items.is_too_much(run.process, defined, step, len(progress.failed), progress.total):
+            run.cancel_steps(run.inside(step.name))
+            items.fail(run, replace(step, progress=progress.as_json()), index, error)
+        else:
+            _go_on(run, defined, step, progress)
+
+    def open_lists(self, run: Run, defined: ForEachStep, step: ProcessStep) -> Iterator[OpenList]:
+        """As Holder.open_lists: the steps for the items under way in this process."""
+        progress = progress_of(step)
+        if isinstance(progress, ItemProgress):
+            for index in progress.open:
+                yield defined.foreach.steps, _for_item(step, index)
+
+    def reopen(self, run: Run, defined: ForEachStep, step: ProcessStep, inside: str) -> None:
+        """As Holder.reopen: the item is under way again for which that step is."""
+        progress, index = ItemProgress.of(step.progress), _index_of(inside)
+        progress = progress._replace(
+            open=(*without(progress.open, index), index),
+            done={each: name for each, name in progress.done.items() if each != index},
+            failed={each: why for each, why in progress.failed.items() if each != index},
+        )
+        step = step.waiting_again(WaitingFor.CHILDREN)
+        run.change.put(replace(step, progress=progress.as_json()))
+
+
+def begin_items(
+    run: Run, defined: ForEachStep, step: ProcessStep, *, first: int, total: int
+) -> None:
+    """The items that the waiting step's input holds are dealt with in this process."""
+    progress = ItemProgress(first, total, next=first, open=(), done={}, failed={})
+    _go_on(run, defined, step, progress)
+
+
+def _go_on(run: Run, defined: ForEachStep, step: ProcessStep, progress: ItemProgress) -> None:
+    free = defined.foreach.max_concurrency - len(progress.open)
+    entered = range(progress.next, min(progress.next + max(0, free), progress.end))
+    progress = progress._replace(open=(*progress.open, *entered), next=progress.next + len(entered))
+    step = run.change.put(replace(step, progress=progress.as_json()))
+    for index in entered:
+        run.enter(defined.foreach.steps[0], _for_item(step, index))
+    if not progress.open:
+        _end(run, defined, step, progress)
+
+
+def _end(run: Run, defined: ForEachStep, step: ProcessStep, progress: ItemProgress) -> None:
+    results = [
+        run.process.step(progress.done[index]).output if index in progress.done else None
+        for index in range(progress.first, progress.end)
+    ]
+    processed, failed = len(progress.done) + len(progress.failed), progress.failed
+    items.end(run, defined, step, processed, len(failed), failed, {"results": results})
+
+
+def _for_item(step: ProcessStep, index: int) -> str:
+    """How the names of the steps for that item end."""
+    return f"{names.items_of(step.name)}:{index}"
+
+
+def _index_of(name: str) -> int:
+    return names.item_index(names.items_of(name))

@@ -1,0 +1,92 @@
+"""Undoing in parts: each child that dealt with a part of a foreach undoes what it completed there.
+
+The last part comes first, and as many are under way as when they were done. In the parent this is
+one step, as any compensation is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from trellis_process.domain import events as happened
+from trellis_process.domain.definition.steps import ForEachStep
+from trellis_process.domain.engine import items, names
+from trellis_process.domain.engine.progress import PartProgress, UndoProgress, without
+from trellis_process.domain.process import Parent, Process
+from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.step import UNDO, ProcessStep
+
+if TYPE_CHECKING:
+    from trellis_process.domain.engine.run import Run
+
+DONE = "done"  # everything is undone
+NOT_ALL = "not everything could be undone in its parts"
+
+
+def begin(run: Run, undo: ProcessStep, foreach: ProcessStep) -> None:
+    """What the parts of a foreach completed is to be undone; ``undo`` is the step that does it."""
+    progress = UndoProgress(foreach.attempt, left=PartProgress.of(foreach.progress).next)
+    undo = undo.waiting(WaitingFor.CHILDREN, run.change.now)
+    run.change.record(
+        happened.CompensationStarted, step_name=undo.name, attempt=undo.current_attempt
+    )
+    _go_on(run, undo, progress)
+
+
+def ended(run: Run, undo: ProcessStep, part: int, compensation: str | None) -> None:
+    """A child has undone what it completed of that part, or some of it; None: it is not there."""
+    assert undo.undoes is not None, "it undoes a step"
+    progress, foreach = UndoProgress.of(undo.progress), run.process.step(undo.undoes)
+    # One that was under way to the end was perhaps never started; of any other nobody knows any
+    # more what it completed.
+    is_whole = compensation == DONE or (
+        compensation is None and part in PartProgress.of(foreach.progress).open
+    )
+    progress = progress._replace(
+        open=without(progress.open, part), is_partial=progress.is_partial or not is_whole
+    )
+    _go_on(run, undo, progress)
+
+
+def open_parts(process: Process, step_name: str, attempt: int) -> dict[str, int]:
+    """The parts of that attempt at a foreach that are undoing, by the ids of the children."""
+    undo = process.steps.get(UNDO + step_name)
+    if undo is None or undo.waits_for is not WaitingFor.CHILDREN:
+        return {}
+    progress = UndoProgress.of(undo.progress)
+    if progress.attempt != attempt:
+        return {}
+    parent = process.process_id
+    return {names.child_id(parent, step_name, attempt, part): part for part in progress.open}
+
+
+def is_asked_for(process: Process, told: Parent) -> bool:
+    """Whether a process has undone a foreach, or is about to, of which that child is a part."""
+    undo = process.steps.get(UNDO + told.step_name)
+    return told.part is not None and undo is not None
+
+
+def _go_on(run: Run, undo: ProcessStep, progress: UndoProgress) -> None:
+    """As many parts begin as may be under way; without any everything is undone."""
+    assert undo.undoes is not None, "it undoes a step"
+    defined = run.place(undo.undoes).step
+    assert isinstance(defined, ForEachStep), "only a foreach has parts"
+    free = max(0, items.parts_at_once(defined.foreach) - len(progress.open))
+    asked = range(progress.left - 1, max(0, progress.left - free) - 1, -1)
+    for part in asked:
+        run.change.record(
+            happened.ChildCancellationRequested,
+            step_name=undo.undoes,
+            attempt=progress.attempt,
+            child_id=names.child_id(run.process.process_id, undo.undoes, progress.attempt, part),
+            compensate=True,
+        )
+    progress = progress._replace(left=progress.left - len(asked), open=(*progress.open, *asked))
+    undo = run.change.put(replace(undo, progress=progress.as_json()))
+    if progress.open:
+        return
+    if progress.is_partial:
+        run.fail(undo, NOT_ALL)
+    else:
+        run.complete(undo)
