@@ -61,7 +61,7 @@ soak: $(READY) ## Try to break every promise for MINUTES=10, or once more with S
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) --keep
 
 mutants: $(READY) ## See which small faults in the domain no test notices, into benchmarks/MUTANTS.md
-	$(BIN)/python -m benchmarks.mutants $(if $(AGAIN),--again)
+	$(BIN)/python -m benchmarks.mutants $(if $(AGAIN),--again) $(if $(SHARE),--share $(SHARE))
 
 bundle: $(LOCAL) ## Build the functions for AWS into build/lambda
 	$(BIN)/python -m trellis_process.deploy.bundle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,13 +73,13 @@ class Measured:
         tenant_id: str,
         *,
         process_type: str | None,
-        state: ProcessState | None,
+        states: Collection[ProcessState] | None,
         limit: int,
         cursor: str | None,
     ) -> ProcessPage:
         """As ProcessRepository.page."""
         return self.processes.page(
-            tenant_id, process_type=process_type, state=state, limit=limit, cursor=cursor
+            tenant_id, process_type=process_type, states=states, limit=limit, cursor=cursor
         )
 
     def count_open(self, tenant_id: str, process_type: str) -> dict[int | None, int]:

@@ -31,12 +31,14 @@ from trellis_process.cost.prices import (
     READ_UNIT,
     WRITE_UNIT,
 )
+from trellis_process.cost.views import view_usage_of
 from trellis_process.dynamodb.schema import DUE_SHARDS
 
 JOURNEYS = {
     "1 step": Journey(1),
     "5 steps": Journey(5),
     "5 steps that begin with it": Journey(5, Starting.WITH_PROCESS),
+    "5 steps that a definition orders": Journey(5, Starting.BY_DEFINITION),
     "5 steps that report only their end": Journey(5, Starting.NEVER),
     "20 steps": Journey(20),
 }
@@ -113,6 +115,19 @@ def priced(workloads: dict[str, Workload], head: str) -> str:
     return markdown([head, *bill(Workload()).parts, "together", "a million steps"], rows)
 
 
+def read_models() -> str:
+    """What the read models add, beside what a million processes cost without them."""
+    rows = []
+    for name, journey in JOURNEYS.items():
+        each, views = usage_of(journey), view_usage_of(journey)
+        added = bill(Workload(journey, read_models=True)).parts["read models"]
+        numbers = [each.events, views.write_units, views.read_units]
+        amounts = [added, added / each.events]
+        rows.append([name, *(f"{number:g}" for number in numbers), *map(dollars, amounts)])
+    head = ["a million of", "events", "write units", "read units", "together"]
+    return markdown([*head, "a million events"], rows)
+
+
 def compared() -> str:
     """The same processes in other systems: their own price for tracking, and nothing else."""
     rows = []
@@ -126,9 +141,11 @@ def compared() -> str:
 def idle() -> str:
     """What the sweeps cost in a month in which nothing is due."""
     reads = SWEEPS_OF_A_MONTH * DUE_SHARDS * EMPTY_QUERY_UNITS
+    more = idle_bill(2).parts["sweeps"] - idle_bill(1).parts["sweeps"]
     return (
         f"{SWEEPS_OF_A_MONTH:,} sweeps of {DUE_SHARDS} queries: {reads:,.0f} read units and "
-        f"{SWEEPS_OF_A_MONTH:,} invocations, {dollars(idle_bill().parts['sweeps'])} a month"
+        f"{SWEEPS_OF_A_MONTH:,} invocations, {dollars(idle_bill().parts['sweeps'])} a month; "
+        f"each sweeper more {dollars(more)}"
     )
 
 
@@ -140,6 +157,7 @@ if __name__ == "__main__":
         arithmetic(),
         priced(journeys, "a million of"),
         priced(WAYS, "5 steps, by"),
+        read_models(),
         compared(),
         idle(),
         sep="\n\n",

@@ -59,6 +59,8 @@ UNSAID = {
 EXTRAS = {
     "dynamodb": "Processes on DynamoDB",
     "client": "Calls to a deployed stack; none of it where one calls with a token",
+    "intents": "Models on Bedrock, and the check of what they reply",
+    "queries": "Tables of DynamoDB as sources of queries",
     "definitions": "Definitions of processes: reading, checking, expressions",
     "graph": "Pictures of definitions",
     "lambda": "What the deployed functions import: the bundle, but for Trellis itself",

@@ -53,9 +53,9 @@ def probe_stack(probe_bundle: Path) -> Iterator[LocalStack]:
 
 
 def with_everything(cloud: LocalCloud) -> dict[str, str]:
-    """Parameters of a stack that has views, and an archive whose bucket is in this cloud."""
+    """Parameters of a stack with views, two sweepers, and an archive whose bucket is here."""
     cloud.client("s3").create_bucket(Bucket=ARCHIVE_BUCKET)
-    return {"ArchiveBucketName": ARCHIVE_BUCKET, "ReadModels": "on"}
+    return {"ArchiveBucketName": ARCHIVE_BUCKET, "ReadModels": "on", "Sweepers": "2"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

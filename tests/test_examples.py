@@ -111,12 +111,40 @@ def test_a_month_goes_by_in_a_moment() -> None:
 def test_a_thousand_records_are_dealt_with_by_children_that_stay_small() -> None:
     told = run(ROOT / "examples" / "fan_out" / "main.py")
 
-    assert "completed: 998 dealt with, 2 failed" in told
+    assert "completed: 1000 dealt with, 2 failed" in told
     assert "  a-777: nobody knows this article any more" in told
     assert "898 prices set, 10 at the second attempt; a-100 is 115.5" in told
     largest = re.search(r"40 children; no process has more than ([\d,]+) bytes", told)
     assert largest is not None
     assert int(largest[1].replace(",", "")) < 20_000
+
+
+def test_a_model_sorts_claims_and_a_person_where_it_is_unsure() -> None:
+    told = run(ROOT / "examples" / "claim_triage" / "main.py")
+
+    assert "the model, at attempt 2: {'kind': 'water', 'sure': 0.92" in told
+    assert told.endswith(
+        "c-3: a clerk says fire\n"
+        "c-4: a clerk says that it is no claim\n"
+        "c-1: completed, {'desk': 'the theft desk'}\n"
+        "c-2: completed, {'desk': 'the water desk'}\n"
+        "c-3: completed, {'desk': 'the fire desk'}\n"
+        "c-4: completed, {'desk': 'none'}\n"
+    )
+
+
+def test_customers_are_reminded_of_what_a_query_finds() -> None:
+    told = run(ROOT / "examples" / "dunning" / "main.py")
+
+    assert told == (
+        "ann\n"
+        "  mail to ann: {'to': 'ann', 'invoices': [1, 3], 'oldest': '2026-01-15'}\n"
+        "  overdue: {'number': 1, 'customer': 'ann', 'due': '2026-01-15', 'amount': 12}\n"
+        "  overdue: {'number': 3, 'customer': 'ann', 'due': '2026-02-20', 'amount': 99.9}\n"
+        "  completed with {'overdue': 2}\n"
+        "bob\n"
+        "  completed with {'overdue': 0}\n"
+    )
 
 
 def test_a_service_reports_over_http_and_a_second_delivery_is_harmless(step_api: StepApi) -> None:

@@ -25,6 +25,17 @@ def template() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def alarms(template: dict[str, Any]) -> set[str]:
+    return alarms_of(template)
+
+
+@pytest.fixture(scope="module")
+def of_services() -> dict[str, Any]:
+    """The template that binds a service."""
+    loaded: dict[str, Any] = cfn_yaml.load(str(template_path().with_name("service.yaml")))
+    return loaded
+
+
+def alarms_of(template: dict[str, Any]) -> set[str]:
     return {
         name
         for name, each in template["Resources"].items()
@@ -46,8 +57,10 @@ def environment_name(output: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", output).upper()
 
 
-def test_every_alarm_has_its_runbook_and_every_runbook_its_alarm(alarms: set[str]):
-    assert set(runbooks()) == alarms
+def test_every_alarm_has_its_runbook_and_every_runbook_its_alarm(
+    alarms: set[str], of_services: dict[str, Any]
+):
+    assert set(runbooks()) == alarms | alarms_of(of_services)
 
 
 def test_a_runbook_says_when_what_to_look_at_and_what_to_do():
@@ -61,8 +74,10 @@ def test_the_alarms_are_as_many_as_the_page_says(alarms: set[str]):
     assert f"The {len(alarms)} alarms" in TEXT
 
 
-def test_the_commands_name_what_the_stack_has(template: dict[str, Any]):
-    outputs = {environment_name(output) for output in template["Outputs"]}
+def test_the_commands_name_what_the_stacks_have(
+    template: dict[str, Any], of_services: dict[str, Any]
+):
+    outputs = {environment_name(each) for each in [*template["Outputs"], *of_services["Outputs"]]}
     named = set(re.findall(r'"?\$([A-Z][A-Z_]+)\b', TEXT))
     assert named <= outputs
     used = set(re.findall(r"\(resource (\w+)\)|^(?:  )?errors (\w+)", TEXT, re.MULTILINE))

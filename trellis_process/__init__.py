@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from trellis_process.application.repositories import (
         ProcessPage,
         ProcessRepository,
+        ShardedTrackers,
         StaleProcess,
         StepTrackerRepository,
         WakeUp,
     )
+    from trellis_process.application.sweeper import Sweeper
     from trellis_process.application.timeout_checker import (
         Sweep,
         SweepFailure,
@@ -132,6 +134,7 @@ _WHERE = {
     "Satisfies": "domain.definition.steps",
     "SendStep": "domain.definition.steps",
     "ServiceStep": "domain.definition.steps",
+    "ShardedTrackers": "application.repositories",
     "SideEffectStep": "domain.definition.steps",
     "Sla": "domain.definition.sla",
     "SlaTier": "domain.definition.sla",
@@ -149,6 +152,7 @@ _WHERE = {
     "SubprocessStep": "domain.definition.steps",
     "Sweep": "application.timeout_checker",
     "SweepFailure": "application.timeout_checker",
+    "Sweeper": "application.sweeper",
     "TimeoutCheckerService": "application.timeout_checker",
     "Tracker": "domain.tracker",
     "Transition": "domain.definition.steps",
@@ -203,6 +207,7 @@ __all__ = [
     "Satisfies",
     "SendStep",
     "ServiceStep",
+    "ShardedTrackers",
     "SideEffectStep",
     "Sla",
     "SlaTier",
@@ -220,6 +225,7 @@ __all__ = [
     "SubprocessStep",
     "Sweep",
     "SweepFailure",
+    "Sweeper",
     "TimeoutCheckerService",
     "Tracker",
     "Transition",

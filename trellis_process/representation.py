@@ -88,15 +88,6 @@ def page_as_json(page: ProcessPage) -> dict[str, Any]:
     )
 
 
-def page_from_json(value: Any) -> ProcessPage:
-    """The page that ``page_as_json`` gave this for. Raises ValueError for what is no such JSON."""
-    try:
-        processes, cursor = value["processes"], value.get("cursor")
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"this is no page of processes: {error!r}") from error
-    return ProcessPage([process_from_json(process) for process in processes], cursor)
-
-
 def parent_as_json(parent: Parent | None) -> dict[str, Any] | None:
     """The process and step that a process was started for; None where it was not."""
     if parent is None:

@@ -81,8 +81,15 @@ def _page(module: ModuleType) -> str:
     lines += ["   :no-members:", "", f".. py:currentmodule:: {name}", ""]
     if module is trellis_process:
         return "\n".join([*lines, *_sections(module)])
-    names = [each for each in module.__all__ if each not in set(trellis_process.__all__)]
+    names = [each for each in module.__all__ if not _is_on_first_page(module, each)]
     return "\n".join([*lines, *_described(module, names)])
+
+
+def _is_on_first_page(module: ModuleType, name: str) -> bool:
+    """Whether ``trellis_process`` itself has it; another thing of that name it may have, too."""
+    return name in trellis_process.__all__ and getattr(module, name) is getattr(
+        trellis_process, name
+    )
 
 
 def _sections(module: ModuleType) -> list[str]:

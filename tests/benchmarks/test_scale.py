@@ -19,13 +19,13 @@ def test_the_load_is_what_is_asked_for():
 
 
 def test_fewer_shards_are_fuller():
-    writes = scale.load().due_writes
+    writes = scale.load().due_writes()
     few, many = scale.fullest_second(writes, 2), scale.fullest_second(writes, 16)
     assert few > writes / 2 > many > writes / 16
 
 
 def test_the_shards_it_proposes_would_do():
-    writes = 4 * scale.load().due_writes
+    writes = 4 * scale.load().due_writes()
     shards = scale.shards_for(writes)
     assert scale.fullest_second(writes, shards) < scale.PARTITION_WRITES
     assert scale.fullest_second(writes, shards // 2) > scale.PARTITION_WRITES * 0.6
@@ -38,14 +38,41 @@ def test_a_sweep_that_keeps_up_is_never_late_and_one_that_does_not_falls_behind(
     assert scale.lateness_after_an_hour(2 * enough, sweepers=2) == 0
 
 
+def test_the_sweepers_it_asks_for_are_never_late_and_one_less_would_be():
+    for due in (500, scale.DUE, 1_500, 3_000):
+        enough = scale.sweepers_for(due)
+        assert scale.lateness_after_an_hour(due, enough) == 0
+        assert scale.lateness_after_an_hour(due, enough - 1) > 0
+
+
+def test_a_sweeper_more_is_no_faster_while_one_has_as_many_shards():
+    assert scale.swept_a_second(4) == scale.swept_a_second(7) < scale.swept_a_second(8)
+
+
+def test_what_is_asked_holds_with_the_parameters_it_names_and_not_without():
+    held = {part.name: part.used for part in scale.parts(scale.RAISED)}
+    assert scale.RAISED.sweepers == 3
+    assert max(held.values()) <= 1
+    overrun = [part.used for part in scale.parts() if part.used > 1]
+    assert len(overrun) == 2  # the sweep, and the stream
+
+
+def test_the_parameters_of_the_docs_are_those_of_the_simulation():
+    page = Path("docs/operations.md").read_text()
+    for sweepers in (1, 2, 3, 4):
+        assert f"{sweepers} for {scale.swept_a_second(sweepers):,.0f}" in page
+    assert f"From {scale.sweepers_held_up()} sweepers on" in page
+
+
 def test_the_shards_are_drawn_as_the_index_has_them():
     met = {due_shard(f"process-{n}") for n in range(1_000)}
     assert met == set(range(DUE_SHARDS))
 
 
-def test_the_parallelism_is_the_template_s():
+def test_the_parameters_are_the_template_s():
     parameters = cfn_yaml.load(str(template_path()))["Parameters"]
-    assert parameters["PublisherParallelism"]["Default"] == scale.PUBLISHER_PARALLELISM
+    assert parameters["PublisherParallelism"]["Default"] == scale.DEPLOYED.publisher_parallelism
+    assert parameters["Sweepers"]["Default"] == scale.DEPLOYED.sweepers
 
 
 def test_a_round_of_the_audit_takes_less_than_a_day_of_hourly_runs():

@@ -63,6 +63,7 @@ def whole(app: App, bundle: Path) -> None:
         log_level="DEBUG",
         log_retention_days=365,
         publisher_parallelism=4,
+        sweepers=8,
         bundle=bundle,
         outputs=True,
     )
@@ -89,7 +90,7 @@ def made_here(app: App, bundle: Path) -> None:
     """Two in one stack, with what the same stack makes and names on deployment."""
     stack = Stack(app, "MadeHere")
     key = kms.Key(stack, "Key", enable_key_rotation=True)
-    TrellisProcess(
+    tracker = TrellisProcess(
         stack,
         "Tracker",
         archive_bucket=s3.Bucket(stack, "Archive", encryption_key=key),
@@ -99,10 +100,20 @@ def made_here(app: App, bundle: Path) -> None:
         functions={
             "step_commands": FunctionSettings(memory_mb=1024, timeout=Duration.seconds(20)),
             "queue_commands": FunctionSettings(timeout=Duration.minutes(1)),
-            "timeout_checker": FunctionSettings(reserved_concurrency=2),
+            "timeout_checker": FunctionSettings(reserved_concurrency=3),
         },
+        sweepers=3,
         removal_policy=RemovalPolicy.DESTROY,
         bundle=bundle,
+    )
+    work = sqs.Queue(stack, "Work")
+    tracker.add_service("Payments.pay", work)
+    tracker.add_service(
+        "Files.keep",
+        work,
+        dead_letter_queue=sqs.Queue(stack, "Letters"),
+        max_age=Duration.hours(1),
+        max_retries=5,
     )
     TrellisProcess(
         stack,

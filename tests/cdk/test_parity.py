@@ -58,10 +58,12 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
             "LogLevel": "DEBUG",
             "LogRetentionDays": 365,
             "PublisherParallelism": 4,
+            "Sweepers": 8,
         },
         {
             *("HasAlarmTopic", "HasArchive", "HasArchiveKey", "HasEncryptionKey"),
             *("HasReadModels", "LogsEverything"),
+            *(f"HasSweeper{number}" for number in range(2, 9)),
         },
     ),
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import App, Duration, Environment, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 
@@ -64,7 +65,22 @@ def test_what_waits_for_a_function_waits_longer_than_it_takes(synthesised: Synth
     assert of("ApiIntegration")["TimeoutInMillis"] == 25_000
     assert of("QueueCommandsFunction")["Timeout"] == 60
     assert of("CommandsQueue")["VisibilityTimeout"] == 360
-    assert of("TimeoutCheckerFunction")["ReservedConcurrentExecutions"] == 2
+    assert of("TimeoutCheckerFunction")["ReservedConcurrentExecutions"] == 3
+
+
+def test_each_sweeper_has_a_schedule_that_says_which_one_it_starts(
+    synthesised: Synthesised,
+) -> None:
+    schedules = sorted(
+        path
+        for path in synthesised.ids["MadeHere"]
+        if re.fullmatch(r"Tracker/Default/TimeoutCheckerSchedule\d?", path)
+    )
+    targets = [synthesised.one("MadeHere", path)["Target"] for path in schedules]
+    started = [json.loads(target["Input"]["Fn::Sub"])["sweeper"] for target in targets]
+    assert started == [{"number": number, "of": 3} for number in (1, 2, 3)]
+    alarm = synthesised.one("MadeHere", "Tracker/Default/SweepsMissingAlarm")
+    assert alarm["Threshold"] == 3
 
 
 @pytest.mark.parametrize(("stack", "policy"), [("Plain", "Retain"), ("MadeHere", "Delete")])
@@ -98,6 +114,17 @@ def test_all_functions_run_from_one_bundle(synthesised: Synthesised) -> None:
         ({"log_retention_days": 2}, "log_retention_days"),
         ({"log_level": "LOUD"}, "log_level"),
         ({"publisher_parallelism": 11}, "publisher_parallelism"),
+        ({"sweepers": 9}, "sweepers"),
+        ({"sweepers": 0}, "sweepers"),
+        ({"sweepers": 3.0}, "sweepers"),
+        ({"sweepers": Token.as_number({"Ref": "Number"})}, "sweepers"),
+        (
+            {
+                "sweepers": 3,
+                "functions": {"timeout_checker": FunctionSettings(reserved_concurrency=2)},
+            },
+            r"functions\['timeout_checker'\].reserved_concurrency",
+        ),
         ({"bundle": "nowhere"}, "bundle"),
         ({"functions": {"janitor": FunctionSettings()}}, "functions"),
         ({"functions": {"archive": FunctionSettings()}}, "functions"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from trellis_process.definitions.plan import Plan, RiskCode, Subject, plan_of
+from trellis_process.definitions.plan import Plan, plan_of
+from trellis_process.definitions.planned_changes import Subject
+from trellis_process.definitions.risks import RiskCode
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 
 

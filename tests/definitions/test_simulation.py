@@ -214,7 +214,7 @@ def test_an_answer_may_be_for_one_visit_attempt_or_item() -> None:
         answers={"pack": [{"item": 1, "error": "broken"}, {"output": "packed"}]},
     )
     assert done.outputs["all"]["results"] == ["packed", None, "packed"]
-    assert (done.outputs["all"]["processed"], done.outputs["all"]["errors"]) == (2, 1)
+    assert (done.outputs["all"]["processed"], done.outputs["all"]["errors"]) == (3, 1)
 
 
 def test_pauses_before_retries_are_those_of_the_definition() -> None:

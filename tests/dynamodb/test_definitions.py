@@ -178,7 +178,7 @@ def test_definitions_are_no_processes_to_whoever_reads_the_table(
     for item in items(table):
         assert changed_process({"dynamodb": {"NewImage": item}}) is None
     assert processes.page(
-        "tenant-1", process_type=None, state=None, limit=10, cursor=None
+        "tenant-1", process_type=None, states=None, limit=10, cursor=None
     ).processes == []  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from trellis_process.application.job_service import JobService
 from trellis_process.application.job_states import JobState
 from trellis_process.domain.states import ProcessState
 from trellis_process.dynamodb import DynamoDBJobRepository, DynamoDBProcessRepository, Table
+from trellis_process.dynamodb.schema import LISTING_SHARDS
 from trellis_process.dynamodb.size import item_size
 from trellis_process.dynamodb.stream import changed_process
 from trellis_process.testing.clock import ManualClock
@@ -39,6 +40,15 @@ def start(service: ProcessService, count: int) -> None:
             aggregate_id=f"o-{n}",
             steps=[ProcessStep(name="pay")],
         )
+
+
+def keys_of_listing(table: Table) -> set[tuple[str, str]]:
+    """Where jobs stand in the listing."""
+    return {
+        (item["listing"]["S"], item["listed"]["S"])
+        for item in items_of_jobs(table)
+        if "listing" in item
+    }
 
 
 def items_of_jobs(table: Table) -> list[dict[str, Any]]:
@@ -87,6 +97,49 @@ def test_a_dry_run_writes_nothing_but_its_results(
     jobs.run(TENANT, jobs.start(TENANT, cancel(), ORDERS, dry_run=True).job_id)
 
     assert wire.requests["PutItem"] == 3  # the job, its piece, the job
+
+
+def test_a_page_of_jobs_is_one_read_of_the_index_and_one_of_the_jobs(
+    jobs: JobService, wire: Wire, clock: ManualClock
+) -> None:
+    for _ in range(3):
+        clock.advance(seconds=1)
+        jobs.start(TENANT, cancel(), ORDERS)
+    wire.reset()
+
+    page = jobs.list(TENANT, limit=2)
+
+    assert wire.requests == {"Query": 1, "BatchGetItem": 1}
+    assert len(page.jobs) == 2
+
+
+def test_a_job_enters_the_listing_once_and_is_written_there_no_more(
+    service: ProcessService, jobs: JobService, table: Table
+) -> None:
+    start(service, 1)
+    asked = jobs.start(TENANT, cancel(), ORDERS)
+    before = keys_of_listing(table)
+    jobs.run(TENANT, asked.job_id)
+
+    assert keys_of_listing(table) == before
+    assert len(before) == 1
+
+
+def test_what_has_ended_is_not_read_for_a_command_about_what_is_open(
+    service: ProcessService, jobs: JobService, wire: Wire, clock: ManualClock
+) -> None:
+    start(service, 120)
+    clock.advance(seconds=1)
+    jobs.run(TENANT, jobs.start(TENANT, cancel(), ORDERS).job_id)
+    start(service, 3)
+    clock.advance(seconds=1)
+    wire.reset()
+
+    job = jobs.run(TENANT, jobs.start(TENANT, cancel(), ORDERS, dry_run=True).job_id)
+
+    assert (job.progress.looked_at, job.progress.matched) == (3, 3)
+    assert wire.requests["Query"] == LISTING_SHARDS
+    assert wire.requests["BatchGetItem"] == 1
 
 
 def test_an_answer_that_was_lost_is_not_a_second_job(

@@ -113,3 +113,28 @@ def test_a_second_time_and_with_the_events_after_it_nothing_counts_twice(
     entries = views.history(process.key, limit=10, cursor=None).entries
     assert len(entries) == len({event.place for event in told})
     assert not any(each.follows_gap for each in entries)
+
+
+def test_what_an_event_tells_while_a_process_is_taken_over_does_not_leave_it_out(
+    noted: ProcessService,
+    table: Table,
+    views: DynamoDBViewStore,
+    told: list[BusEvent],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = start(noted, 1)
+    keep_history = views.keep_history
+
+    def meanwhile(events: list[BusEvent]) -> None:
+        monkeypatch.undo()
+        noted.complete_step(process, "pay")
+        ViewFeeder(views).feed(told[-1:])  # what tells of it comes before the rest of it
+        keep_history(events)
+
+    monkeypatch.setattr(views, "keep_history", meanwhile)
+    rebuild(table, views)
+
+    page = views.of_type("tenant-1", "Order", state=None, limit=100, cursor=None)
+    assert [row.key for row in page.rows] == [process.key]
+    (now,) = statistics_of(views.counts("tenant-1", "Order"))
+    assert now.open == 1

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from trellis_process.cost.views import CountingViewTable
 from trellis_process.dynamodb import view_schema
 from trellis_process.dynamodb.schema import Item
 from trellis_process.dynamodb.size import item_size
@@ -268,3 +269,13 @@ def _one_by_one(views: DynamoDBViewStore, events: list[BusEvent]) -> None:
     feeder = ViewFeeder(views, pause=lambda seconds: None)
     for event in events:
         feeder.feed([event])
+
+
+def test_what_a_workload_is_priced_by_is_what_is_written(metered: MeteredTable) -> None:
+    counting = CountingViewTable()
+    events = five_steps().events()
+    for table in (metered, counting):
+        feeder = ViewFeeder(DynamoDBViewStore(table))
+        for version in sorted({event.version for event in events}):
+            feeder.feed([event for event in events if event.version == version])
+    assert counting.write_units == metered.units

@@ -218,8 +218,8 @@ def client(deployed_stack: LocalStack) -> TrellisClient:
 
 @pytest.fixture(scope="module")
 def registered(client: TrellisClient, services: None) -> None:
-    assert client.register(BOOKING).version == 1
-    assert client.register(EXPENSES) == client.register(EXPENSES)
+    assert client.definitions.register(BOOKING).version == 1
+    assert client.definitions.register(EXPENSES) == client.definitions.register(EXPENSES)
 
 
 @pytest.fixture
@@ -332,24 +332,24 @@ def test_versions_are_compared_counted_drained_and_archived(
 ) -> None:
     name = f"booking_{tenant_id[-8:]}"
     first = BOOKING.replace("process: booking", f"process: {name}")
-    client.register(first)
-    client.register(first.replace("version: 1", "version: 2").replace("7d", "8d"))
+    client.definitions.register(first)
+    client.definitions.register(first.replace("version: 1", "version: 2").replace("7d", "8d"))
     process = client.start(name, tenant_id=tenant_id, version=1, input={"payment": "p"})
 
-    (change,) = client.diff_definition(name, from_version=1, to_version=2)
+    (change,) = client.definitions.diff(name, from_version=1, to_version=2)
     assert (change.path, change.before, change.after) == ("steps.wait.timeout", "7d", "8d")
-    definition = ProcessDefinition.from_dict(client.get_definition(name, 2))
+    definition = ProcessDefinition.from_dict(client.definitions.get(name, 2))
     assert (definition.process, definition.version) == (name, 2)
-    assert name in list(client.list_definitions())
-    client.set_definition_status(name, 1, DefinitionStatus.DRAINING)
+    assert name in list(client.definitions.names())
+    client.definitions.set_status(name, 1, DefinitionStatus.DRAINING)
     with pytest.raises(DefinitionDraining):
         client.start(name, tenant_id=tenant_id, version=1, input={"payment": "p"})
     audited(deployed_stack)
     with pytest.raises(DefinitionInUse):
-        client.set_definition_status(name, 1, DefinitionStatus.ARCHIVED)
+        client.definitions.set_status(name, 1, DefinitionStatus.ARCHIVED)
     client.signal(process, "booked")
     audited(deployed_stack)
-    archived = client.set_definition_status(name, 1, DefinitionStatus.ARCHIVED)
+    archived = client.definitions.set_status(name, 1, DefinitionStatus.ARCHIVED)
 
     assert [(each.version, each.status, each.open) for each in archived.versions] == [
         (1, DefinitionStatus.ARCHIVED, 0),
@@ -359,7 +359,7 @@ def test_versions_are_compared_counted_drained_and_archived(
 
 def test_all_that_is_wrong_with_a_definition_is_told_over_the_wire(client: TrellisClient) -> None:
     with pytest.raises(InvalidDefinition, match="did you mean 'review'"):
-        client.register(EXPENSES.replace("on_true: review", "on_true: reviw"))
+        client.definitions.register(EXPENSES.replace("on_true: review", "on_true: reviw"))
 
 
 def audited(stack: LocalStack) -> None:

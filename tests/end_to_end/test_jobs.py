@@ -46,7 +46,7 @@ def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
     session.set_credentials(caller.access_key_id, caller.secret_access_key)
     with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
         for version in (1, 2):
-            client.register(DEFINITION.format(version=version))
+            client.definitions.register(DEFINITION.format(version=version))
         yield client
 
 
@@ -65,7 +65,7 @@ def listed(client: TrellisClient, tenant_id: str, count: int) -> None:
 def ended(client: TrellisClient, job: Job) -> Job:
     """The job once it has ended."""
     ends = time.monotonic() + SOON
-    while not (job := client.get_job(job.tenant_id, job.job_id)).state.is_final:
+    while not (job := client.jobs.get(job.tenant_id, job.job_id)).state.is_final:
         assert time.monotonic() < ends, job
         time.sleep(0.3)
     return job
@@ -79,16 +79,16 @@ def test_a_dry_run_then_the_cancelling_of_one_version_of_sixty_processes(
     listed(client, tenant_id, 60)
     of_v1 = JobFilter(process_type="recall", definition_version=1)
 
-    dry = ended(client, client.start_job(tenant_id, CANCEL, of_v1, dry_run=True))
+    dry = ended(client, client.jobs.start(tenant_id, CANCEL, of_v1, dry_run=True))
     assert dry.state is JobState.COMPLETED
     assert (dry.progress.looked_at, dry.progress.matched, dry.progress.done) == (60, 35, 35)
     states = {each.state for each in client.list_processes(tenant_id)}
     assert states == {ProcessState.IN_PROGRESS}
 
-    real = ended(client, client.start_job(tenant_id, of=dry.job_id, reason="recalled"))
+    real = ended(client, client.jobs.start(tenant_id, of=dry.job_id, reason="recalled"))
 
     assert (real.expected, real.progress.matched, real.progress.done) == (35, 35, 35)
-    results = list(client.get_job_results(tenant_id, real.job_id))
+    results = list(client.jobs.results(tenant_id, real.job_id))
     assert {each.process_id for each in results} == {each.process_id for each in first}
     states = Counter(
         client.get_process(tenant_id, each.process_id).state for each in (*first, *second)

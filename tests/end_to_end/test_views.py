@@ -73,7 +73,7 @@ def test_a_task_goes_from_the_inbox_into_history_and_statistics(
     deployed_stack: LocalStack, tenant_id: str, name: str
 ) -> None:
     with client(deployed_stack) as trellis:
-        trellis.register(json.dumps(definition(name)))
+        trellis.definitions.register(json.dumps(definition(name)))
         answer = deployed_stack.http().request(
             "POST",
             f"/tenants/{tenant_id}/definitions/{name}/processes",
@@ -112,7 +112,7 @@ def test_views_that_were_lost_are_made_anew(
     deployed_stack: LocalStack, tenant_id: str, name: str, tmp_path: Path
 ) -> None:
     with client(deployed_stack) as trellis:
-        trellis.register(json.dumps(definition(name)))
+        trellis.definitions.register(json.dumps(definition(name)))
         deployed_stack.http().request(
             "POST",
             f"/tenants/{tenant_id}/definitions/{name}/processes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,17 +32,35 @@ def test_the_caller_has_no_right_but_to_invoke(deployed_stack: LocalStack):
 
 
 @pytest.mark.parametrize(
-    ("function", "rate"), [("TimeoutChecker", "rate(1 minute)"), ("Audit", "rate(1 hour)")]
+    ("function", "rate", "many"),
+    [("TimeoutChecker", "rate(1 minute)", 2), ("Audit", "rate(1 hour)", 1)],
 )
-def test_a_function_is_started_by_its_schedule(
-    deployed_stack: LocalStack, function: str, rate: str
+def test_a_function_is_started_by_its_schedules(
+    deployed_stack: LocalStack, function: str, rate: str, many: int
 ):
-    scheduler = deployed_stack.cloud.client("scheduler")
+    assert [each["ScheduleExpression"] for each in schedules(deployed_stack, function)] == (
+        [rate] * many
+    )
+
+
+def test_each_sweeper_is_started_by_what_its_schedule_sends(deployed_stack: LocalStack):
+    started = set()
+    for schedule in schedules(deployed_stack, "TimeoutChecker"):
+        answer = deployed_stack.cloud.client("lambda").invoke(
+            FunctionName=schedule["Target"]["Arn"], Payload=schedule["Target"]["Input"]
+        )
+        told = json.loads(answer["Payload"].read())
+        started.add((told["sweeper"], told["sweepers"]))
+    assert started == {(1, 2), (2, 2)}
+
+
+def schedules(stack: LocalStack, function: str) -> list[dict[str, Any]]:
+    """Those that start a function."""
+    scheduler = stack.cloud.client("scheduler")
     listed = scheduler.list_schedules()["Schedules"]
-    schedules = [scheduler.get_schedule(Name=each["Name"]) for each in listed]
-    arn = f":function:{deployed_stack.outputs[f'{function}FunctionName']}"
-    (schedule,) = [each for each in schedules if each["Target"]["Arn"].endswith(arn)]
-    assert schedule["ScheduleExpression"] == rate
+    found = [scheduler.get_schedule(Name=each["Name"]) for each in listed]
+    arn = f":function:{stack.outputs[f'{function}FunctionName']}"
+    return [each for each in found if each["Target"]["Arn"].endswith(arn)]
 
 
 @pytest.fixture(scope="module")

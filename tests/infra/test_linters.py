@@ -58,8 +58,10 @@ def found(answer: dict[str, Any], outcome: str) -> set[tuple[str, str]]:
     }
 
 
-def test_cfn_lint_has_nothing_to_say(linters: Linters):
-    said = linters.run(Path(sys.executable).with_name("cfn-lint"), template_path())
+@pytest.mark.parametrize("name", ["template.yaml", "service.yaml"])
+def test_cfn_lint_has_nothing_to_say(linters: Linters, name: str):
+    template = template_path().with_name(name)
+    said = linters.run(Path(sys.executable).with_name("cfn-lint"), template)
     assert said.stdout == ""
     assert said.returncode == 0
 
@@ -76,6 +78,12 @@ def test_checkov_finds_nothing_but_the_exceptions(linters: Linters):
     assert found(answer, "failed_checks") == set()
     assert answer["summary"]["parsing_errors"] == 0
     assert answer["summary"]["passed"] > 50
+
+
+def test_checkov_finds_nothing_in_the_template_for_services(linters: Linters):
+    answer = linters.checkov(template_path().with_name("service.yaml"))
+    assert found(answer, "failed_checks") == set()
+    assert ("CKV_AWS_27", "WorkLeftQueue") in found(answer, "passed_checks")  # it is encrypted
 
 
 def test_every_exception_is_needed_and_has_a_reason(linters: Linters, tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -212,6 +213,37 @@ def test_the_table_is_the_one_that_the_library_describes(template: dict[str, Any
     for name, value in described.items():
         in_order = sorted(json.dumps(each, sort_keys=True) for each in table[name])
         assert in_order == sorted(json.dumps(each, sort_keys=True) for each in value)
+
+
+def test_there_may_be_a_sweeper_for_each_shard_of_what_is_due(template: dict[str, Any]):
+    parameter = template["Parameters"]["Sweepers"]
+    assert parameter["AllowedValues"] == list(range(1, schema.DUE_SHARDS + 1))
+    assert (parameter["MinValue"], parameter["MaxValue"]) == (1, schema.DUE_SHARDS)
+    assert parameter["Default"] == 1
+
+
+def test_sweepers_differ_in_their_number_alone(template: dict[str, Any]):
+    of_checker = [
+        deepcopy(schedule)
+        for name, schedule in template["Resources"].items()
+        if re.fullmatch(r"TimeoutCheckerSchedule\d*", name)
+    ]
+    for number, schedule in enumerate(of_checker, start=1):
+        told = schedule["Properties"]["Target"].pop("Input")["Fn::Sub"]
+        sweeper = json.loads(told.replace("${Sweepers}", "8"))["sweeper"]
+        assert sweeper == {"number": number, "of": 8}
+        description = schedule["Properties"].pop("Description")
+        assert description == f"One sweep each minute for what is late, by sweeper {number}."
+        condition = schedule.pop("Condition", None)
+        assert condition == (None if number == 1 else f"HasSweeper{number}")
+    assert len(of_checker) == schema.DUE_SHARDS
+    assert all(schedule == of_checker[0] for schedule in of_checker)
+
+
+def test_a_sweeper_that_is_missing_is_an_alarm(template: dict[str, Any]):
+    alarm = resources(template, "AWS::CloudWatch::Alarm")["SweepsMissingAlarm"]
+    assert alarm["MetricName"] == "SweepLateness"  # which each sweep tells once
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("SampleCount", {"Ref": "Sweepers"})
 
 
 def test_the_table_of_the_views_is_the_one_that_the_library_describes(template: dict[str, Any]):

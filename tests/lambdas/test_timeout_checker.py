@@ -18,6 +18,7 @@ from trellis_process import (
     TimeoutCheckerService,
 )
 from trellis_process.application.clock import system_clock
+from trellis_process.errors import InvalidInput
 from trellis_process.testing.clock import START
 
 from .conftest import Context
@@ -49,6 +50,45 @@ def test_a_sweep_tells_what_it_found(late: list[Process], context: Context) -> N
     assert summary["timed_out"] == summary["failed"] == 3
     assert summary["is_complete"]
     assert summary["lateness_seconds"] > 0
+
+
+def test_a_schedule_says_which_sweeper_it_starts(late: list[Process], context: Context) -> None:
+    # A store in memory is one shard, which is the first sweeper's.
+    second = timeout_checker.handler({"sweeper": {"number": 2, "of": 3}}, context)
+    assert (second["sweeper"], second["sweepers"], second["timed_out"]) == (2, 3, 0)
+
+    first = timeout_checker.handler({"sweeper": {"number": 1, "of": 3}}, context)
+    assert (first["sweeper"], first["sweepers"], first["timed_out"]) == (1, 3, 3)
+
+
+@pytest.mark.parametrize("event", [{}, None, "{}", {"id": "of a rule", "source": "aws.events"}])
+def test_whoever_names_no_sweeper_sweeps_all(
+    late: list[Process], context: Context, event: object
+) -> None:
+    summary = timeout_checker.handler(event, context)
+
+    assert (summary["sweeper"], summary["sweepers"], summary["timed_out"]) == (1, 1, 3)
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+@pytest.mark.parametrize(
+    "sweeper",
+    [
+        {"number": 4, "of": 3},
+        {"number": 1},
+        {"number": 0, "of": 1},
+        {},
+        2,
+        {"number": 1, "of": "2"},
+    ],
+)
+def test_a_sweeper_that_cannot_be_is_refused_and_nothing_swept(
+    late: list[Process], context: Context, sweeper: object
+) -> None:
+    with pytest.raises(InvalidInput, match=r"^sweeper"):
+        timeout_checker.handler({"sweeper": sweeper}, context)
+
+    assert timeout_checker.handler({}, context)["timed_out"] == 3
 
 
 def test_a_sweep_stops_before_its_time_is_up_and_the_next_takes_the_rest(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
 from aws_cdk.aws_iam import CfnRole
+from aws_cdk.aws_sqs import Queue
 
 from trellis_process.cdk.contents import Contents
 
@@ -43,6 +44,11 @@ def acknowledge_findings(contents: Contents) -> None:
     if "ArchiveRole" in roles:
         role = contents.resource("ArchiveRole", CfnRole)
         _acknowledge(role, {f"IAM5[Resource::{_objects_of(role)}]": _ARCHIVE})
+
+
+def acknowledge_queue(queue: Queue) -> None:
+    """Says the same of a queue of what failed that is made beside the template."""
+    _acknowledge(cast(CfnResource, queue.node.default_child), _OF_KINDS["AWS::SQS::Queue"])
 
 
 def _acknowledge(resource: CfnResource, findings: Mapping[str, str]) -> None:

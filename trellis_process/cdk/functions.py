@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Token
 
 from trellis_process.domain.limits import check_whole_number
 from trellis_process.errors import InvalidInput
@@ -75,3 +75,16 @@ def check_functions(
             check_whole_number(
                 f"{field}.reserved_concurrency", each.reserved_concurrency, 1, 100_000
             )
+
+
+def check_sweepers(sweepers: int, settings: Mapping[FunctionName, FunctionSettings]) -> None:
+    """Raises ``InvalidInput`` for a number not known yet, or one that cannot run side by side."""
+    if Token.is_unresolved(sweepers):
+        allowed = "allowed is a number that is known before the deployment: each has a schedule"
+        raise InvalidInput("sweepers", "a token", allowed)
+    kept = settings.get("timeout_checker", FunctionSettings()).reserved_concurrency
+    if kept is not None and kept < sweepers:
+        allowed = (
+            f"with {sweepers} sweepers, which run side by side, allowed are {sweepers} or more"
+        )
+        raise InvalidInput("functions['timeout_checker'].reserved_concurrency", kept, allowed)

@@ -29,6 +29,7 @@ PROPERTIES: Mapping[str, str] = {
     "LogRetentionDays": "log_retention_days",
     "LogLevel": "log_level",
     "PublisherParallelism": "publisher_parallelism",
+    "Sweepers": "sweepers",
     "AlarmTopicArn": "alarm_topic",
     "EventBusName": "event_bus",
     "EncryptionKeyArn": "encryption_key",

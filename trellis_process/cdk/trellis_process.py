@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -19,12 +18,18 @@ from aws_cdk.aws_dynamodb import CfnTable
 from constructs import Construct
 
 from trellis_process.cdk.bundle import bundle_asset
-from trellis_process.cdk.consumers import event_pattern, service_pattern
+from trellis_process.cdk.consumers import event_pattern
 from trellis_process.cdk.contents import Contents
 from trellis_process.cdk.findings import acknowledge_findings
-from trellis_process.cdk.functions import FunctionName, FunctionSettings, check_functions
+from trellis_process.cdk.functions import (
+    FunctionName,
+    FunctionSettings,
+    check_functions,
+    check_sweepers,
+)
 from trellis_process.cdk.naming import name_of
 from trellis_process.cdk.properties import JwtAuthorization, LogLevel, checked
+from trellis_process.cdk.services import LONGEST_AGE, MOST_RETRIES, bind_service
 from trellis_process.cdk.template import BUNDLE_BUCKET, BUNDLE_KEY, NAME, expanded_template
 from trellis_process.domain.limits import check_name
 from trellis_process.errors import InvalidInput
@@ -64,11 +69,15 @@ class TrellisProcess(Construct):
         7, 14, 30, 60, 90 and what else CloudWatch knows.
     ``publisher_parallelism``
         batches of one stream shard published at once, 1 to 10.
+    ``sweepers``
+        sweeps side by side each minute, each in shards of its own, 1 to 8. A number that is known
+        on deployment only is refused, for each has a schedule.
     ``functions``
         memory, timeout and reserved concurrency, where they are to be other than in the template.
     ``services``
         the functions and queues that do the work of services, by the names that definitions call
-        them: each gets a rule that leads its work there.
+        them: each gets a rule that leads its work there, a queue in which what could not be handed
+        over is kept, and an alarm on that; see ``add_service``.
     ``removal_policy``
         what becomes of the table when it is taken out of the stack or the stack is deleted.
     ``bundle``
@@ -98,6 +107,7 @@ class TrellisProcess(Construct):
         log_level: LogLevel = "INFO",
         log_retention_days: int = 30,
         publisher_parallelism: int = 2,
+        sweepers: int = 1,
         functions: Mapping[FunctionName, FunctionSettings] | None = None,
         services: Mapping[str, lambda_.IFunction | sqs.IQueue] | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -133,8 +143,10 @@ class TrellisProcess(Construct):
                 "LogLevel": log_level,
                 "LogRetentionDays": log_retention_days,
                 "PublisherParallelism": publisher_parallelism,
+                "Sweepers": sweepers,
             },
         )
+        check_sweepers(sweepers, settings)
         asset = bundle_asset(self, bundle)
         values |= {BUNDLE_BUCKET: asset.s3_bucket_name, BUNDLE_KEY: asset.s3_object_key}
         contents = Contents(self, template, values, key=encryption_key, outputs=outputs)
@@ -159,9 +171,12 @@ class TrellisProcess(Construct):
         #: Where commands may be sent instead of called.
         self.commands_queue = contents.queue("CommandsQueue")
         #: The queues of what failed, by their names in the template: ``RefusedCommandsQueue``, …
-        self.failure_queues = contents.failure_queues()
+        self.failure_queues = dict(contents.failure_queues())
         #: The alarms, by their names in the template: ``WithoutWakeupAlarm``, …
-        self.alarms = contents.alarms()
+        self.alarms = dict(contents.alarms())
+        self._alarm_topic = alarm_topic
+        self._encryption_key = encryption_key
+        self._has_outputs = outputs
         for service, target in (services or {}).items():
             self.add_service(service, target)
 
@@ -204,21 +219,43 @@ class TrellisProcess(Construct):
             self, id, event_bus=self.event_bus, event_pattern=pattern, targets=list(targets)
         )
 
-    def add_service(self, service: str, target: lambda_.IFunction | sqs.IQueue) -> events.Rule:
+    def add_service(
+        self,
+        service: str,
+        target: lambda_.IFunction | sqs.IQueue,
+        *,
+        dead_letter_queue: sqs.IQueue | None = None,
+        max_age: Duration = LONGEST_AGE,
+        max_retries: int = MOST_RETRIES,
+    ) -> events.Rule:
         """Lead the work of a service to the function or queue that does it; returns the rule.
 
-        ``service`` is what definitions call it. What EventBridge cannot deliver for a day is
-        dropped, and the attempt's timeout tells: give each service step one.
+        ``service`` is what definitions call it. What cannot be handed over for ``max_age``, a
+        minute to a day, or after ``max_retries``, 0 to 185, waits in ``dead_letter_queue``, or in
+        one of its own, with an alarm: in ``failure_queues`` and ``alarms`` they are
+        ``WorkLeftQueue-`` and ``WorkLeftAlarm-`` with the service's name. The process meanwhile
+        waits for its attempt's timeout: give each service step one.
 
-        Raises ``InvalidInput`` for a name that is none.
+        Raises ``InvalidInput`` for a name that is none, and for what is out of range.
         """
-        return events.Rule(
+        bound = bind_service(
             self,
-            f"Service-{service}",
+            service,
+            target,
             event_bus=self.event_bus,
-            event_pattern=service_pattern(service),
-            targets=[_led_to(target)],
+            left=dead_letter_queue,
+            max_age=max_age,
+            max_retries=max_retries,
+            alarm_topic=self._alarm_topic,
+            encryption_key=self._encryption_key,
         )
+        self.failure_queues[f"WorkLeftQueue-{service}"] = bound.left
+        self.alarms[f"WorkLeftAlarm-{service}"] = bound.alarm
+        if self._has_outputs and dead_letter_queue is None:
+            output = CfnOutput(self, f"WorkLeftUrl-{service}", value=bound.left.queue_url)
+            letters = "".join(filter(str.isalnum, service))
+            output.override_logical_id(f"WorkLeftQueueUrl{letters}")
+        return bound.rule
 
     def _grant_calls(
         self, grantee: iam.IGrantable, methods: Sequence[str], tenant: str | None
@@ -239,12 +276,6 @@ class TrellisProcess(Construct):
         return iam.Grant.add_to_principal(
             grantee=grantee, actions=["execute-api:Invoke"], resource_arns=arns
         )
-
-
-def _led_to(target: lambda_.IFunction | sqs.IQueue) -> events.IRuleTarget:
-    if hasattr(target, "queue_arn"):  # CDK's interfaces cannot be told apart by their class
-        return targets.SqsQueue(cast(sqs.IQueue, target))
-    return targets.LambdaFunction(target)
 
 
 def _authorization_values(authorization: JwtAuthorization | None) -> dict[str, str]:

@@ -13,6 +13,7 @@ from trellis_process.application.job_request import CommandName, JobCommand, Job
 from trellis_process.application.job_states import JobOutcome, JobState
 from trellis_process.application.jobs import Job, JobPage, JobProgress, JobRepository, JobResult
 from trellis_process.domain.states import ProcessState
+from trellis_process.errors import InvalidInput
 from trellis_process.testing.clock import START
 
 A_RESULT = JobResult(
@@ -104,6 +105,42 @@ class JobRepositoryContract:
         assert not jobs.save(replace(stored, state=JobState.CANCELLED))
         assert jobs.get(job.tenant_id, job.job_id) == replace(further, version=2)
 
+    def test_a_tenants_jobs_are_listed_the_newest_first_in_pages_of_any_size(
+        self, jobs: JobRepository, job: Job
+    ) -> None:
+        for n in (2, 0, 3, 1):
+            asked_at = START + timedelta(minutes=n)
+            jobs.add(replace(job, job_id=f"job-{n}", created_at=asked_at, changed_at=asked_at))
+        jobs.add(replace(job, tenant_id=f"{job.tenant_id}x", job_id="job-9"))
+        jobs.put_page(job, JobPage(number=0, results=(A_RESULT,), looked_at=1, cursor=None))
+
+        for limit in (1, 2, 3, 4, 100):
+            listed = _listed(jobs, job.tenant_id, limit)
+            assert [each.job_id for each in listed] == ["job-3", "job-2", "job-1", "job-0"]
+        assert listed[0] == jobs.get(job.tenant_id, "job-3")
+        assert _listed(jobs, f"{job.tenant_id}y", 1) == []
+
+    def test_jobs_of_the_same_moment_are_all_listed_as_they_are_now(
+        self, jobs: JobRepository, job: Job
+    ) -> None:
+        for n in range(3):
+            jobs.add(replace(job, job_id=f"job-{n}"))
+        jobs.save(replace(job, job_id="job-1", version=1, state=JobState.COMPLETED))
+
+        listed = _listed(jobs, job.tenant_id, 1)
+        assert [(each.job_id, each.state) for each in listed] == [
+            ("job-2", JobState.PLANNED),
+            ("job-1", JobState.COMPLETED),
+            ("job-0", JobState.PLANNED),
+        ]
+
+    @pytest.mark.parametrize("cursor", ["", "%%%", "é", "bm9uc2Vuc2U", "MTIzI2pvYg"])
+    def test_a_cursor_of_nonsense_is_refused(
+        self, jobs: JobRepository, job: Job, cursor: str
+    ) -> None:
+        with pytest.raises(InvalidInput, match=r"^cursor: .*of the same listing"):
+            jobs.list(job.tenant_id, limit=1, cursor=cursor)
+
     def test_nothing_is_found_of_another_tenant_or_job(self, jobs: JobRepository, job: Job) -> None:
         jobs.add(job)
         jobs.put_page(job, JobPage(number=0, results=(A_RESULT,), looked_at=1, cursor=None))
@@ -136,3 +173,16 @@ class JobRepositoryContract:
         assert jobs.put_page(job, ended)
         assert not jobs.put_page(job, replace(ended, looked_at=5))
         assert jobs.page(job.tenant_id, job.job_id, 0) == replace(ended, version=2)
+
+
+def _listed(jobs: JobRepository, tenant_id: str, limit: int) -> list[Job]:
+    """All that the pages hold."""
+    found: list[Job] = []
+    cursor: str | None = None
+    for _ in range(100):
+        page = jobs.list(tenant_id, limit=limit, cursor=cursor)
+        assert len(page.jobs) <= limit, "a page holds more than its limit"
+        found += page.jobs
+        if (cursor := page.cursor) is None:
+            return found
+    pytest.fail("the pages have no end")

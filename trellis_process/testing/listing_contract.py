@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 import pytest
@@ -64,9 +64,21 @@ class ListingContract(StoreContract):
         self.settle()
 
         for state in ("pending", "in_progress", "completed", "failed", "cancelled"):
-            ids = self._ids(processes, tenant_id, state=ProcessState(state))
+            ids = self._ids(processes, tenant_id, states={ProcessState(state)})
             assert ids == [f"Z-{state}", f"A-{state}"]
-        assert self._ids(processes, tenant_id, state=ProcessState.SUSPENDED) == []
+        assert self._ids(processes, tenant_id, states={ProcessState.SUSPENDED}) == []
+
+    @pytest.mark.parametrize("limit", [1, 2, 100])
+    def test_a_listing_of_several_states_holds_all_of_these_in_one_order(
+        self, processes: ProcessRepository, tenant_id: str, limit: int
+    ) -> None:
+        self._one_in_each_state(processes, tenant_id)
+        self.settle()
+
+        states = [ProcessState.PENDING, ProcessState.IN_PROGRESS, ProcessState.FAILED]
+        ids = self._ids(processes, tenant_id, states=states, limit=limit)
+        told = sorted((f"{kind}-{state}" for kind in "AZ" for state in states), reverse=True)
+        assert ids == told
 
     def test_a_listing_may_be_of_one_type_and_state(
         self, processes: ProcessRepository, tenant_id: str
@@ -74,7 +86,7 @@ class ListingContract(StoreContract):
         self._one_in_each_state(processes, tenant_id)
         self.settle()
 
-        ids = self._ids(processes, tenant_id, process_type="A", state=ProcessState.FAILED)
+        ids = self._ids(processes, tenant_id, process_type="A", states={ProcessState.FAILED})
         assert ids == ["A-failed"]
 
     def test_a_process_moves_to_the_listing_of_its_new_state(
@@ -89,8 +101,8 @@ class ListingContract(StoreContract):
             self.settle()
 
             for state in states[:-1]:
-                assert self._ids(processes, tenant_id, state=state) == []
-            assert self._ids(processes, tenant_id, state=states[-1]) == ["process-1"]
+                assert self._ids(processes, tenant_id, states={state}) == []
+            assert self._ids(processes, tenant_id, states={states[-1]}) == ["process-1"]
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 100])
     def test_pages_of_any_size_make_the_same_listing(
@@ -112,9 +124,9 @@ class ListingContract(StoreContract):
             self._listed(processes, tenant_id, "A", n)
         self.settle()
 
-        of_state = self._ids(processes, tenant_id, state=ProcessState.PENDING, limit=limit)
+        of_state = self._ids(processes, tenant_id, states={ProcessState.PENDING}, limit=limit)
         of_both = self._ids(
-            processes, tenant_id, process_type="A", state=ProcessState.PENDING, limit=limit
+            processes, tenant_id, process_type="A", states={ProcessState.PENDING}, limit=limit
         )
         assert of_both == ["A-4", "A-3", "A-2", "A-1", *sorted(["A-0", "A-pending"], reverse=True)]
         assert of_state == ["Z-pending", *of_both]
@@ -221,7 +233,7 @@ class ListingContract(StoreContract):
         cursor = _page(processes, tenant_id, limit=1).cursor
 
         with pytest.raises(InvalidInput, match=r"^cursor: "):
-            processes.page(tenant_id, process_type="B", state=None, limit=1, cursor=cursor)
+            processes.page(tenant_id, process_type="B", states=None, limit=1, cursor=cursor)
 
     def test_what_is_open_is_counted_by_the_version_of_its_definition(
         self, processes: ProcessRepository, tenant_id: str, other_tenant_id: str
@@ -307,17 +319,19 @@ class ListingContract(StoreContract):
         tenant_id: str,
         *,
         process_type: str | None = None,
-        state: ProcessState | None = None,
+        states: Collection[ProcessState] | None = None,
         limit: int = 100,
     ) -> list[str]:
-        found = _listing(processes, tenant_id, process_type=process_type, state=state, limit=limit)
+        found = _listing(
+            processes, tenant_id, process_type=process_type, states=states, limit=limit
+        )
         return [process.process_id for process in found]
 
 
 def _page(
     processes: ProcessRepository, tenant_id: str, *, limit: int = 100, cursor: str | None = None
 ) -> ProcessPage:
-    return processes.page(tenant_id, process_type=None, state=None, limit=limit, cursor=cursor)
+    return processes.page(tenant_id, process_type=None, states=None, limit=limit, cursor=cursor)
 
 
 def _listing(
@@ -325,14 +339,14 @@ def _listing(
     tenant_id: str,
     *,
     process_type: str | None = None,
-    state: ProcessState | None = None,
+    states: Collection[ProcessState] | None = None,
     limit: int = 100,
 ) -> Iterator[Process]:
     """Everything that the pages hold, read on as it is asked for."""
     cursor: str | None = None
     for _ in range(1_000):
         page = processes.page(
-            tenant_id, process_type=process_type, state=state, limit=limit, cursor=cursor
+            tenant_id, process_type=process_type, states=states, limit=limit, cursor=cursor
         )
         assert len(page.processes) <= limit, "a page holds more than its limit"
         yield from page.processes

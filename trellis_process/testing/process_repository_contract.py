@@ -204,7 +204,7 @@ class ProcessRepositoryContract(RoundTripContract, FindingContract, ListingContr
         found = processes.find(tenant_id, "Order", "order-1")
         assert found == before
         _spoil(found)
-        page = processes.page(tenant_id, process_type=None, state=None, limit=1, cursor=None)
+        page = processes.page(tenant_id, process_type=None, states=None, limit=1, cursor=None)
         assert page.processes == [before]
         _spoil(page.processes[0])
         with pytest.raises(StaleProcess) as refused:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -14,6 +15,7 @@ from trellis_process.application.repositories import (
     StepTrackerRepository,
     WakeUp,
 )
+from trellis_process.application.sweeper import Sweeper
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.testing.builders import a_step
 from trellis_process.testing.clock import START
@@ -169,6 +171,31 @@ class StepTrackerRepositoryContract(StoreContract):
         found = _due(trackers, START + timedelta(hours=1), tenant_id)
 
         assert _keys(found) == [ProcessKey(tenant_id, f"process-{n}") for n in range(self.many)]
+
+    @pytest.mark.parametrize("sweepers", [2, 3, 8, 9])
+    def test_sweepers_side_by_side_find_each_once_the_longest_overdue_first(
+        self,
+        processes: ProcessRepository,
+        trackers: StepTrackerRepository,
+        tenant_id: str,
+        sweepers: int,
+    ) -> None:
+        waiting = [
+            self._waiting(processes, tenant_id, due_in=n * SECOND, n=n) for n in range(1, 61)
+        ]
+        self.settle()
+        now = START + 60 * SECOND
+
+        found = [
+            _of(Sweeper(number, sweepers).due(trackers, now), tenant_id)
+            for number in range(1, sweepers + 1)
+        ]
+
+        together = _keys([wake_up for part in found for wake_up in part])
+        assert len(together) == len(waiting)
+        assert set(together) == {process.key for process in waiting}
+        for part in found:
+            assert part == sorted(part, key=lambda wake_up: wake_up.due_at)
 
     def test_the_same_id_in_two_tenants_is_due_twice(
         self,
@@ -380,7 +407,11 @@ class StepTrackerRepositoryContract(StoreContract):
 
 
 def _due(trackers: StepTrackerRepository, now: datetime, *tenant_ids: str) -> list[WakeUp]:
-    return [wake_up for wake_up in trackers.due(now) if wake_up.key.tenant_id in tenant_ids]
+    return _of(trackers.due(now), *tenant_ids)
+
+
+def _of(due: Iterable[WakeUp], *tenant_ids: str) -> list[WakeUp]:
+    return [wake_up for wake_up in due if wake_up.key.tenant_id in tenant_ids]
 
 
 def _keys(wake_ups: list[WakeUp]) -> list[ProcessKey]:
