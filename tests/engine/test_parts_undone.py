@@ -227,3 +227,35 @@ def test_a_part_that_has_gone_is_not_passed_over_in_silence(stack, monkeypatch):
 
     process = stack.service.get_process("t1", process.process_id)
     assert (process.state, process.compensation) == ("failed", "partial")
+
+
+def test_the_parts_of_every_visit_are_undone_the_last_visit_first(stack):
+    steps = (pack_all(max_concurrency=1), service("check", on_success="all"))
+    process = bulk(stack, *steps, items=30)
+    services = Services(stack)
+    services.held.add("check")
+    services.work()
+    stack.service.complete_step(process, "check", attempt=1)
+    services.work()
+    assert services.done.count("pack:29") == 2
+
+    stack.service.fail_step(process, "check", "no", attempt=2, fatal=True)
+    services.work()
+
+    process = stack.service.get_process("t1", process.process_id)
+    assert (process.state, process.compensation) == ("failed", "done")
+    assert [each["item"] for each in services.undone] == 2 * list(reversed(range(30)))
+
+
+def test_what_the_parts_of_a_skipped_list_completed_is_undone_all_the_same(stack):
+    process = bulk(stack, pack_all(max_concurrency=25), service("ship"))
+    services = Services(stack, "ship")
+    services.work(most=10)
+    stack.service.skip_step(process, "all")
+
+    services.work()
+
+    process = stack.service.get_process("t1", process.process_id)
+    assert (process.state, process.compensation) == ("failed", "done")
+    assert len(services.undone) == len([n for n in services.done if n.startswith("pack:")])
+    assert services.undone

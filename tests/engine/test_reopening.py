@@ -122,13 +122,13 @@ def test_items_inside_of_a_branch_go_on_where_they_were_given_up():
     assert drive.process.step("all").output["processed"] == 3
 
 
-def test_the_parts_of_a_long_list_that_were_given_up_are_asked_for_anew():
+def test_the_parts_of_a_long_list_that_were_given_up_are_asked_for_again():
     drive = Drive(both((every(service("pack")),), (service("b"),))).start(items=list(range(30)))
     drive.fail("b")
     retry(drive, "b")
     asked = [each for each in drive.events if each.type == "ChildRequested"]
-    assert [(each.part, each.attempt) for each in asked] == [(0, 1), (0, 2)]
-    assert asked[0].child_id != asked[1].child_id
+    assert [(each.part, each.round) for each in asked] == [(0, None), (0, 1)]
+    assert asked[0].child_id == asked[1].child_id
 
 
 def test_a_child_that_is_given_up_in_a_branch_is_called_off():

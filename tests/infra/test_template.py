@@ -13,7 +13,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from trellis_process import Process, ProcessStep
-from trellis_process.application.children import ENDINGS
+from trellis_process.application.children import ASKED, TOLD
 from trellis_process.commands.message import DETAIL_TYPE, OWN_SOURCE
 from trellis_process.deploy.bundle import ARCHITECTURE, OUTPUT, RUNTIME
 from trellis_process.deploy.sources import lambdas_dir, template_path
@@ -183,11 +183,9 @@ def test_what_is_about_children_is_led_from_the_bus_to_their_queue_and_given_up_
 ):
     rules = resources(template, "AWS::Events::Rule")
     requests, endings = rules["ChildRequests"], rules["ChildEndings"]
-    assert requests["EventPattern"]["detail-type"] == [
-        "ChildRequested",
-        "ChildCancellationRequested",
-    ]
-    assert tuple(endings["EventPattern"]["detail-type"]) == tuple(ENDINGS)
+    assert tuple(requests["EventPattern"]["detail-type"]) == ASKED
+    assert requests["EventPattern"]["detail"] == {"definition_version": [{"exists": True}]}
+    assert tuple(endings["EventPattern"]["detail-type"]) == TOLD
     assert endings["EventPattern"]["detail"] == {"parent": {"process_id": [{"exists": True}]}}
     for rule in (requests, endings):
         assert rule["EventPattern"]["source"] == [OWN_SOURCE]

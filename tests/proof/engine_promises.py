@@ -1,14 +1,17 @@
 """The promises of a process that a definition orders, checked on how it stands and what it told.
 
-``check_standing`` looks at one moment; a ``Ledger`` follows one process from its first event on.
+``check_standing`` looks at one moment, ``check_fired`` at what a sweep has changed; a ``Ledger``
+follows one process from its first event on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+from tests.proof.promises import first_deadline
 from trellis_process import Process, ProcessState, ProcessStep, StepState
 from trellis_process.domain.definition.steps import (
     ForEachStep,
@@ -19,6 +22,7 @@ from trellis_process.domain.definition.steps import (
 from trellis_process.domain.engine import names
 from trellis_process.domain.engine.compiled import CompiledDefinition, Place
 from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.time import to_ms
 
 Event = dict[str, Any]
 
@@ -95,7 +99,7 @@ def _lists_open(process: Process, compiled: CompiledDefinition) -> Iterator[tupl
         root = _list_of(compiled, parent.step_name)
     yield "of the process", held.get(root, [])
     for name, step in process.steps.items():
-        if step.waits_for is not WaitingFor.CHILDREN:
+        if step.waits_for is not WaitingFor.CHILDREN or step.undoes is not None:
             continue
         defined = compiled.places[names.defined_name(name)].step
         progress: dict[str, Any] = step.progress or {}
@@ -128,6 +132,30 @@ def _is_inside(compiled: CompiledDefinition, name: str, block: str) -> bool:
     return False
 
 
+def check_fired(before: Process, told: list[Event], now: datetime) -> None:
+    """Raises AssertionError where a sweep did to a process what was not due yet."""
+    due = first_deadline(before)
+    assert due is not None, f"a sweep changed what waits for nothing: {told}"
+    assert due <= to_ms(now), f"a sweep came early: {told}"
+    for event in told:
+        if event["type"] == "ProcessStepTimedOut":
+            until = before.step(event["step_name"]).due_at
+            assert until is not None, f"{event['step_name']} timed out without a deadline"
+            assert until <= now, f"{event['step_name']} timed out early"
+
+
+def check_goes_on(before: Process, process: Process, told: list[Event]) -> None:
+    """Raises AssertionError where what was final is not: only what failed goes on, and parts do."""
+    assert before.state.is_final
+    if before.has_failed():
+        return
+    what = f"it was {before.state}, and is {process.state}"
+    assert names.foreach_of_part(before) is not None, what
+    kinds = {event["type"] for event in told}
+    is_settled = process.state is before.state and process.compensation == "done" and not told
+    assert is_settled or kinds & {"ProcessReopened", "ProcessCompensating"}, what
+
+
 class Ledger:
     """What a process's events say of what is to be undone, kept apart from what it says itself."""
 
@@ -141,6 +169,7 @@ class Ledger:
         self.version = 0
         self._is_compensating = False
         self._signals: Counter[str] = Counter()
+        self._timed_out: set[tuple[str, int]] = set()
 
     def follow(self, process: Process, events: list[Event]) -> None:
         """Takes note of the next change, which these events tell of. Raises AssertionError."""
@@ -170,6 +199,10 @@ class Ledger:
             self._is_compensating = True
         elif kind in ("ProcessReopened", "ProcessCompleted", "ProcessFailed", "ProcessCancelled"):
             self._end(kind)
+        elif kind == "ProcessStepTimedOut":
+            attempt = name, event["attempt"]
+            assert attempt not in self._timed_out, f"{attempt} timed out twice"
+            self._timed_out.add(attempt)
         elif kind == "SignalReceived":
             self._signals[event["signal"]] += 1
         elif kind in ("StepCompleted", "EffectsRequested"):
@@ -178,10 +211,13 @@ class Ledger:
                 self._signals[defined.wait_for_signal] -= 1
             output = event.get("output")
             if isinstance(defined, ForEachStep) and output is not None and "results" in output:
-                counted = output["processed"] + output["errors"]
+                counted = output["processed"]
                 assert counted == len(output["results"]), f"of {name} are counted {counted} items"
-            if getattr(defined, "compensate_with", None) is not None:
-                self.to_undo = [*(each for each in self.to_undo if each != name), name]
+            if getattr(defined, "compensate_with", None) is not None or name in self.to_undo:
+                self._note(name)
+        elif kind == "ChildRequested" and "part" in event:
+            if self._compiled.can_be_undone_inside(name):
+                self._note(name)  # a part may complete something before the whole has ended
         elif kind == "CompensationStarted" and name not in self.under_way:
             self._begin(name)
             self.under_way.add(name)
@@ -189,6 +225,9 @@ class Ledger:
             self._begin(name)  # what it is given could not be worked out
         elif kind in ("CompensationCompleted", "CompensationFailed", "StepSkipped"):
             self.under_way.discard(name)
+
+    def _note(self, name: str) -> None:
+        self.to_undo = [*(each for each in self.to_undo if each != name), name]
 
     def _begin(self, name: str) -> None:
         step = name.removeprefix("undo:")

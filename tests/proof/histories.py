@@ -7,15 +7,15 @@ the same process after each step, and every promise holds.
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.proof.faulty_stream import FaultyStream
+from tests.proof.hinted import Hinted
 from tests.proof.lagging_indexes import LaggingIndexes
 from tests.proof.model import DONE, FINAL, NOTHING, Model, ModelStep
 from tests.proof.promises import check_history, check_wake_ups
@@ -26,21 +26,18 @@ from trellis_process import (
     InMemoryProcessRepository,
     InMemoryStepTrackerRepository,
     Process,
-    ProcessKey,
     ProcessService,
     ProcessStep,
-    StepTrackerRepository,
     TimeoutCheckerService,
     TrellisError,
 )
-from trellis_process.application.repositories import WakeUp
 from trellis_process.domain.events import StepEvent
 from trellis_process.domain.time import to_ms
 from trellis_process.dynamodb.item import from_item
 from trellis_process.dynamodb.schema import Item
 from trellis_process.dynamodb.stream import changed_process
 from trellis_process.errors import Conflict, StoreError
-from trellis_process.eventbridge import EventPublisher, envelopes
+from trellis_process.eventbridge import envelopes
 from trellis_process.testing import START
 
 END_OF_TIME = START + timedelta(days=10_000)
@@ -55,51 +52,6 @@ offsets = st.sampled_from([0, 0, 0, None, None, -1, 1])
 # Most requests meet no trouble, or histories would be all trouble and little else.
 troubles = st.sampled_from([None] * 3 * len(TROUBLES) + list(TROUBLES))
 values = st.sampled_from([None, {}, "", 0, False, {"paid": True}])
-
-
-class Hinted:
-    """Trackers that tell of these processes, whatever their own index holds."""
-
-    def __init__(self, trackers: StepTrackerRepository) -> None:
-        self.processes = trackers.processes
-        self._trackers = trackers
-        #: What the index answered last, or is to answer.
-        self.keys: list[ProcessKey] = []
-        self.is_told = False
-
-    def attach(self, processes: Any) -> None:
-        self._trackers.attach(processes)
-
-    def due(self, now: datetime) -> Iterator[WakeUp]:
-        """What is due; remembered, or where it was told, that."""
-        if self.is_told:
-            yield from (WakeUp(key, now, partial(self.processes.get, key)) for key in self.keys)
-            return
-        self.keys = []
-        for wake_up in self._trackers.due(now):
-            self.keys.append(wake_up.key)
-            yield wake_up
-
-
-class Bus:
-    """A bus that takes what it is sent, but for so many requests that fail."""
-
-    def __init__(self) -> None:
-        self.arrived: list[dict[str, Any]] = []
-        self.failures = 0
-        self.loses_answers = False
-
-    def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        if self.failures and not self.loses_answers:
-            return self._failed(Entries)
-        self.arrived += [json.loads(entry["Detail"]) for entry in Entries]
-        if self.failures:
-            return self._failed(Entries)
-        return {"Entries": [{"EventId": "1"} for _ in Entries]}
-
-    def _failed(self, entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        self.failures -= 1
-        return {"Entries": [{"ErrorCode": "InternalFailure"} for _ in entries]}
 
 
 class Histories(RuleBasedStateMachine):
@@ -157,9 +109,7 @@ class Histories(RuleBasedStateMachine):
         self.is_extended: set[str] = set()
         self.read = 0
         self.seen: tuple[Item, Process] | None = None
-        self.bus = Bus()
-        self.publisher = EventPublisher(self.bus, "bus", self._set_aside, pause=no_pause)
-        self.unpublished: deque[dict[str, Any]] = deque()
+        self.stream = FaultyStream()
         self.memory_service.start_process(**asked)
         with meet(self.stack.wire, trouble, self.indexes):
             try:
@@ -351,25 +301,13 @@ class Histories(RuleBasedStateMachine):
         loses_answers=st.booleans(),
     )
     def the_stream_is_read(self, split, doubled, failures, loses_answers):
-        self.bus.failures, self.bus.loses_answers = failures, loses_answers
-        batch = list(self.unpublished)[:split]
-        for records in (batch, batch) if doubled else (batch,):
-            changes = ((str(n), changed) for n, changed in enumerate(map(changed_process, records)))
-            failed = self.publisher.publish((n, each) for n, each in changes if each is not None)
-        done = min(map(int, failed), default=len(batch))
-        for _ in range(done):
-            self.unpublished.popleft()
-        self.bus.failures = 0
-        arrived: dict[str, dict[str, Any]] = {}
-        for event in self.bus.arrived:
-            assert arrived.setdefault(event["id"], event) == event, "a double says something else"
-        in_order = [event["id"] for event in self.events[: len(arrived)]]
-        assert list(arrived) == in_order, "an event is missing, or came before its time"
+        self.stream.read(split, doubled=doubled, failures=failures, loses_answers=loses_answers)
+        self.stream.check_arrived({self.key.process_id: self.events})
 
     def teardown(self):
         if not hasattr(self, "key"):
             return
-        while self.unpublished:
+        while self.stream.unread:
             self.the_stream_is_read(3, False, 0, False)
         with self.stack.wire.unwatched():
             check_wake_ups(self.stack.processes(), self.stack.wake_ups())
@@ -416,7 +354,7 @@ class Histories(RuleBasedStateMachine):
         """Takes note of what happened, and checks that it is what the model says."""
         records = self.stack.records[self.read :]
         self.read += len(records)
-        self.unpublished.extend(records)
+        self.stream.unread.extend(records)
         assert len(records) <= 1, "a command is one write"
         if not is_sweep:  # which may move a wake-up, where nothing is due
             assert len(records) == (became == DONE), "written without a change, or not written"
@@ -509,9 +447,6 @@ class Histories(RuleBasedStateMachine):
         now = _ms(self.clock())
         assert now is not None
         return now
-
-    def _set_aside(self, message: dict[str, Any]) -> None:
-        raise AssertionError(f"set aside: {message}")
 
 
 def _named(current: int, offset: int | None, trouble: str | None, least: int = 1) -> int | None:

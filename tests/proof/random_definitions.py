@@ -142,7 +142,8 @@ class _Author:
         }
         kind = chance.number(0, 7)
         if kind == 6:
-            query = Query(source="orders", filters={"n__gt": self.value(seen, items)}, limit=3)
+            least = chance.one_of(7, "input.n", *(["item"] if items else []))
+            query = Query(source="orders", filters={"n__gt": least}, limit=3)
             return QueryStep(name, query=query, **work)
         if kind == 7:
             return LlmIntentStep(name, llm_intent=LlmIntent(intent="sum_up"), **work)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tests.engine.driving import Drive, service, undo
+from tests.proof.engine_worlds import TENANT, Worlds
+from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.definition.steps import (
     AnyStep,
     Branch,
@@ -16,6 +18,7 @@ from trellis_process.domain.definition.steps import (
     HumanTaskStep,
     Parallel,
     ParallelStep,
+    SubprocessStep,
     WaitStep,
 )
 from trellis_process.domain.engine import commands
@@ -159,3 +162,22 @@ def test_a_part_whose_items_were_passed_over_counts_them_as_processed():
     drive.child_ended("all", part=1, output=None)
     output = drive.process.step("all").output
     assert (output["processed"], output["errors"]) == (30, 0)
+
+
+def test_a_parent_waits_for_a_child_that_was_opened_again_before_its_end_was_told():
+    child = ProcessDefinition("child", version=1, steps=(service("pack"),))
+    steps = (SubprocessStep("run", subprocess="child"), service("after"))
+    worlds = Worlds([child, ProcessDefinition("main", version=1, steps=steps)], None)
+    worlds.ask(lambda world: world.service.start("main", tenant_id=TENANT))
+    worlds.deliver(worlds.of_children.pop(0))
+    parent, child_of_it = worlds.processes.values()
+    worlds.ask(lambda world: world.service.fail_step(child_of_it.key, "pack", "no", attempt=1))
+    worlds.ask(lambda world: world.service.retry_step(child_of_it.key, "pack"))
+    while worlds.of_children:
+        worlds.deliver(worlds.of_children.pop(0))
+    assert worlds.processes[parent.process_id].step("run").is_open
+
+    worlds.ask(lambda world: world.service.complete_step(child_of_it.key, "pack", attempt=2))
+    while worlds.of_children:
+        worlds.deliver(worlds.of_children.pop(0))
+    assert worlds.processes[parent.process_id].step("after").is_open

@@ -9,29 +9,45 @@ import pytest
 
 from tests.proof.chance import Chance
 from tests.proof.engine_histories import broken_by, shortest
+from tests.proof.lagging_indexes import LaggingIndexes
 from tests.proof.stack import Stack
+from tests.proof.trouble import CRASHES, TROUBLES
 from trellis_process.domain.definition.steps import AnyStep
 from trellis_process.domain.events import EVENT_TYPES
 
-EXAMPLES = 125  # for each of the eight parts, which the workers share
+EXAMPLES = 150  # for each of the eight parts, which the workers share
 SHORTENED_FOR_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def indexes(_stack: Stack) -> LaggingIndexes:
+    """The indexes of the stack, which may lag behind."""
+    return LaggingIndexes(_stack.wire, _stack.clock, _stack.table)
 
 
 @pytest.mark.parametrize("part", range(8))
 def test_any_definition_keeps_every_promise_and_ends(
-    part: int, stack: Stack, record_property: Callable[[str, object], None]
+    part: int,
+    stack: Stack,
+    indexes: LaggingIndexes,
+    record_property: Callable[[str, object], None],
 ) -> None:
     kinds: Counter[str] = Counter()
     told: Counter[str] = Counter()
+    met: Counter[str] = Counter()
     for number in range(part * EXAMPLES, (part + 1) * EXAMPLES):
-        history, broken = broken_by(Chance(number), stack)
+        history, broken = broken_by(Chance(number), stack, indexes)
         if broken is not None:
-            pytest.fail(f"seed {number}\n{shortest(broken, stack, SHORTENED_FOR_SECONDS)}")
+            plain = shortest(broken, stack, indexes, SHORTENED_FOR_SECONDS)
+            pytest.fail(f"seed {number}\n{plain}")
         assert history is not None
         kinds.update(step.kind for each in history.definitions for step in each.all_steps())
         told.update(event["type"] for each in history.worlds.events.values() for event in each)
+        met.update(history.met)
 
     assert set(kinds) == {each.kind for each in AnyStep.__args__}, "a kind of step never came"
     assert set(EVENT_TYPES) - set(told) <= {"StepResumed", "TaskReleased", "TaskEscalated"}
+    assert set(met) == {*TROUBLES, *CRASHES}, "a trouble never came"
     record_property("covered", f"{EXAMPLES} random definitions")
     record_property("covered", f"{sum(told.values())} events of them")
+    record_property("covered", f"{met.total()} troubles of an AWS that is not well")

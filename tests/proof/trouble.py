@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.proof.lagging_indexes import LaggingIndexes
+from tests.proof.stack import Crash
 from tests.proof.wire import (
     Exchange,
     Fault,
@@ -26,8 +27,21 @@ def _cut_off(exchange: Exchange) -> object:
     return lost_answer(exchange)
 
 
+def _dies_before(_exchange: Exchange) -> object:
+    raise Crash
+
+
+def _dies_after(exchange: Exchange) -> object:
+    exchange.perform()
+    raise Crash
+
+
 def _at(operation: str, fault: Fault, times: int = 1) -> Callable[[Wire], None]:
     return lambda wire: wire.fail_at(operation, 1, fault, times)
+
+
+def _at_second(operation: str, fault: Fault) -> Callable[[Wire], None]:
+    return lambda wire: wire.fail_at(operation, 2, fault)
 
 
 #: What may happen, by its name.
@@ -46,6 +60,16 @@ TROUBLES: dict[str, Callable[[Wire], None]] = {
     "a shard cannot be read": _at("Query", refusal("InternalServerError", 500), TRIES),
 }
 
+#: Where a program may end in the middle of what it does, by the name of the place.
+CRASHES: dict[str, Callable[[Wire], None]] = {
+    "it dies before its first call": lambda wire: wire.fail_next(_dies_before),
+    "it dies before a write": _at("PutItem", _dies_before),
+    "it dies after a write": _at("PutItem", _dies_after),
+    "it dies before its second write": _at_second("PutItem", _dies_before),
+    "it dies after its second write": _at_second("PutItem", _dies_after),
+    "it dies after a second read": _at_second("GetItem", _dies_after),
+}
+
 
 @contextmanager
 def meet(wire: Wire, trouble: str | None, indexes: LaggingIndexes) -> Iterator[None]:
@@ -53,6 +77,6 @@ def meet(wire: Wire, trouble: str | None, indexes: LaggingIndexes) -> Iterator[N
     wire.reset()
     indexes.answer()
     if trouble is not None:
-        TROUBLES[trouble](wire)
+        (TROUBLES | CRASHES)[trouble](wire)
     yield
     wire.mend()

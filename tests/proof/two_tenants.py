@@ -18,7 +18,7 @@ from tests.proof.api_fuzz import DEFINITION
 from tests.proof.stack import Stack
 from trellis_process import Process, ProcessStep
 from trellis_process.application.job_request import CommandName, JobCommand
-from trellis_process.application.paging import cursor_after, position
+from trellis_process.application.paging import cursor_after, job_position, position
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.time import to_ms
 from trellis_process.http.openapi import FILE
@@ -167,7 +167,7 @@ class TwoTenants:
         cursor = _cursor(made["process_type"], process_id)
         job_id = "00000000-0000-4000-8000-000000000001"
         ids = {"process_id": process_id, "job_id": job_id, "of": job_id}
-        return made | version | ids | {"cursor": cursor}
+        return made | version | ids | {"cursor": cursor, "cursor_of_jobs": _cursor_of_jobs(job_id)}
 
     @property
     def secrets(self) -> list[str]:
@@ -248,6 +248,7 @@ class TwoTenants:
             "aggregate_type": process.aggregate_type,
             "aggregate_id": process.aggregate_id,
             "cursor": _cursor(process.process_type, process.process_id),
+            "cursor_of_jobs": _cursor_of_jobs(self.job.job_id),
             "Idempotency-Key": key,
             "idempotency_key": other_key,
             "key": f"{MARK}-key-d",
@@ -266,6 +267,8 @@ def requests(operation: Operation, names: Names, tenant: str = A) -> Iterator[Re
                 said[parameter["in"]][name] = value_of(name, names, tenant)
         if operation.name == "list_definitions" and is_full:
             said["query"]["cursor"] = "a"  # of the stack's names, which are no tenant's
+        if operation.name == "list_jobs" and is_full:
+            said["query"]["cursor"] = names["cursor_of_jobs"]
         body = operation.said.get("requestBody")
         yield Request(
             operation.method,
@@ -324,6 +327,10 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         return found
     return schema
+
+
+def _cursor_of_jobs(job_id: str) -> str:
+    return cursor_after(job_position(to_ms(START), job_id))
 
 
 def _cursor(process_type: str, process_id: str) -> str:

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,23 @@ from rich.console import Console
 from tests.soak.journeys import TENANTS, journey
 from tests.soak.ledger import Became, Ledger
 from tests.soak.listener import Listener
+from tests.soak.orders import ORDER, TENANT
+from tests.soak.orders_verdict import OrdersEvidence, judge_orders
 from tests.soak.report import PAGE, Report
 from tests.soak.services import Services
 from tests.soak.stack import Stack
 from tests.soak.stream import StreamReader
 from tests.soak.troubles import Troubles
 from tests.soak.verdict import Evidence, judge
+from tests.soak.workers import Workers
 
 QUIET_S = 420.0  # the longest that a message stays away, 3 minutes, twice, and a sweep
 SWEEP_S = 75.0  # in which a sweep of the schedule surely has begun and ended
 #: Queues that nothing may be left in, by the words that the outputs have for them.
-QUEUES_OF_LOSSES = ("UndeliveredEvents", "FailedBatches")
+QUEUES_OF_LOSSES = ("UndeliveredEvents", "FailedBatches", "ChildEventsLeft", "UnviewedEvents")
+#: Queues that have to be empty before anything can be judged.
+QUEUES_OF_WORK = ("Commands", "ChildEvents", "Views")
+JOURNEYS_PER_ORDER = 5
 
 
 def main() -> None:
@@ -87,12 +93,15 @@ def _soak(stack: Stack, report: Report, note: Any) -> Evidence:
     listener.start()
     stream.start()
     services = Services(stack, ledger)
+    workers = Workers(stack, listener, report.seed)
+    workers.start()
     troubles = Troubles(stack, stream, report.seed, note)
     until = time.monotonic() + report.minutes * 60
-    with _Pace(services, report, until):
+    with _Pace(services, workers, report, until):
         troubles.go_on(until)
     note("everything works again, and no more processes begin; those under way go on")
     services.finish()
+    workers.finish(QUIET_S)
     refused = Counter[str]()
     _wait_until_quiet(stack, stream, listener, refused, note)
     swept_at = datetime.now(UTC)
@@ -100,21 +109,39 @@ def _soak(stack: Stack, report: Report, note: Any) -> Evidence:
     time.sleep(SWEEP_S)
     _wait_until_quiet(stack, stream, listener, refused, note)
     stream.stop()
+    workers.stop()
     listener.stop()
-    for error in (*services.errors, stream.error, listener.error):
+    for error in (*services.errors, *workers.errors, stream.error, listener.error):
         if error is not None:
             raise error  # the soak itself is broken, and its silence would say nothing
-    stored = {process["process_id"]: process for process in _stored(stack)}
+    stored = _stored(stack, TENANTS)
+    driven = _stored(stack, [TENANT])
     _tell(report, ledger, stream, troubles)
-    report.of_the_stack = [*_left_in_queues(stack), *_audited(stack, report, stored)]
-    return Evidence(ledger.records, listener.heard, stored, refused, swept_at)
+    orders = judge_orders(
+        OrdersEvidence(
+            workers.started,
+            workers.reports,
+            [event for event in listener.heard if event["tenant_id"] == TENANT],
+            driven,
+            {row["process_id"]: row["state"] for row in _rows(stack) if "parent" not in row},
+        )
+    )
+    report.orders = orders.counts
+    report.of_the_stack = [
+        *orders.findings,
+        *_left_in_queues(stack),
+        *_audited(stack, report, stored | driven),
+    ]
+    heard = [event for event in listener.heard if event["tenant_id"] != TENANT]
+    return Evidence(ledger.records, heard, stored, refused, swept_at)
 
 
 class _Pace:
-    """Begins journeys at the rate that was asked for, in a thread of its own."""
+    """Begins journeys at the rate that was asked for, and orders, in a thread of its own."""
 
-    def __init__(self, services: Services, report: Report, until: float) -> None:
-        self._services, self._report, self._until = services, report, until
+    def __init__(self, services: Services, workers: Workers, report: Report, until: float) -> None:
+        self._services, self._workers = services, workers
+        self._report, self._until = report, until
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> None:
@@ -129,6 +156,8 @@ class _Pace:
         number = 0
         while time.monotonic() < self._until:
             self._services.begin(journey(self._report.seed, number))
+            if number % JOURNEYS_PER_ORDER == 0:
+                self._workers.begin(number)
             number += 1
             time.sleep(1 / self._report.rate)
 
@@ -142,7 +171,8 @@ def _wait_until_quiet(
     while time.monotonic() < give_up_at:
         refused.update(_refused(stack))
         is_quiet = time.monotonic() - listener.last_heard_at > 3
-        if _in_queue(stack, "Commands") == 0 and stream.is_idle and is_quiet:
+        is_done = all(_in_queue(stack, queue) == 0 for queue in QUEUES_OF_WORK)
+        if is_done and stream.is_idle and is_quiet:
             return
         time.sleep(1)
     note("it does not become quiet; what is missing now is a finding")
@@ -165,21 +195,32 @@ def _refused(stack: Stack) -> Iterator[str]:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def _stored(stack: Stack) -> Iterator[dict[str, Any]]:
-    """Every process of every tenant, as the API lists them."""
-    http = stack.deployed.http()
-    for tenant in TENANTS:
-        query = {"limit": "100"}
-        while True:
-            answer = http.request("GET", f"/tenants/{tenant}/processes", query=query)
-            assert answer.status == 200, answer.body
-            page = answer.json()
-            for process in page["processes"]:
-                assert process["tenant_id"] == tenant, "a tenant is shown another's process"
-                yield process
-            if "cursor" not in page:
-                break
-            query["cursor"] = page["cursor"]
+def _stored(stack: Stack, tenants: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Every process of these tenants by its id, as the API lists them."""
+    found: dict[str, dict[str, Any]] = {}
+    for tenant in tenants:
+        for process in _listed(stack, f"/tenants/{tenant}/processes"):
+            assert process["tenant_id"] == tenant, "a tenant is shown another's process"
+            found[process["process_id"]] = process
+    return found
+
+
+def _rows(stack: Stack) -> Iterator[dict[str, Any]]:
+    """The orders as the read models have them."""
+    return _listed(stack, f"/tenants/{TENANT}/definitions/{ORDER}/processes")
+
+
+def _listed(stack: Stack, path: str) -> Iterator[dict[str, Any]]:
+    """The processes of a list, from all its pages."""
+    http, query = stack.deployed.http(), {"limit": "100"}
+    while True:
+        answer = http.request("GET", path, query=query)
+        assert answer.status == 200, answer.body
+        page = answer.json()
+        yield from page["processes"]
+        if "cursor" not in page:
+            return
+        query["cursor"] = page["cursor"]
 
 
 def _left_in_queues(stack: Stack) -> Iterator[str]:

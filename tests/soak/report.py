@@ -24,9 +24,12 @@ The stack of `infra/template.yaml` runs in the local cloud, rights enforced. Ser
 tenants start processes and report their steps over HTTP and the queue, by plans that a seed gives:
 steps that are done, heartbeats, hang, fail, are tried again, reopened, suspended, resumed in time,
 early or never; some commands are said twice, some processes are cancelled or have a deadline. What
-gets no answer is asked again for a minute. Meanwhile one trouble follows another. Then the load
-ends, everything works again, and when nothing is left to do, what the services were told, what
-arrived at a queue behind the bus, and what the API and the audit say are compared:
+gets no answer is asked again for a minute. Beside these, orders are driven by a definition: a
+service that may be busy at first, 30 items in two parts, a subprocess, a person who approves or
+rejects, and for the rejected ones compensation; workers hear of the work on the bus, doubles as
+well, and report it. Meanwhile one trouble follows another. Then the load ends, everything works
+again, and when nothing is left to do, what the services were told, what arrived at a queue behind
+the bus, and what the API and the audit say are compared:
 
 - Each process stands as its events say, and so did every answer that a service got, at its
   version.
@@ -38,6 +41,9 @@ arrived at a queue behind the bus, and what the API and the audit say are compar
 - No attempt timed out early or twice, nothing is overdue, the audit finds nothing that waits
   without its wake-up and counts as many open processes as there are.
 - What the queue took was done, or refused with a reason, or asked for what was true already.
+- Each order, and each of its children, has ended as its input says: children as many as asked for,
+  every attempt begun once, what was completed undone in reverse and once; and the read models say
+  the same as the table.
 - No message is left in a queue of what could not be sent, and the queue of refused commands holds
   commands of the soak alone.
 
@@ -74,6 +80,8 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
+    #: What became of what a definition drives.
+    orders: Counter[str] = field(default_factory=Counter)
     lateness_s: list[float] = field(default_factory=list)
     audit: Mapping[str, Any] = field(default_factory=dict)
     #: What is wrong with the stack as a whole.
@@ -101,6 +109,7 @@ class Report:
             _table("what the events say became of them", self._became()),
             _table("events, each once", self.events),
             _table("processes in the end", self.states),
+            _table("what a definition drives, in the end", dict(sorted(self.orders.items()))),
             _table("lateness of the checker, seconds", self._lateness()),
             _table("the last audit", self._audit()),
         ]

@@ -6,7 +6,7 @@ import heapq
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.soak.journeys import Command, Journey
 from tests.soak.ledger import Became, Entry, Ledger, Record
 from tests.soak.stack import Stack
-from trellis_process.local.http import Answer
+from trellis_process.local.http import Answer, SignedHttp
 
 ASK_FOR_S = 60.0  # then a service gives up, and does not know
 ASK_AGAIN_S = 0.7
@@ -132,7 +132,7 @@ class _Traveller:
         }
         entry = Entry(command, Became.UNKNOWN)
         key = {"Idempotency-Key": journey.aggregate_id}
-        self._ask(entry, self._path, body, key)
+        ask(self._http, entry, self._path, body, key)
         seen = entry.seen
         return Record(journey, entry, None if seen is None else seen["process_id"])
 
@@ -141,7 +141,7 @@ class _Traveller:
         path = f"{self._path}/{self._process_id}"
         if command.step is not None:
             path += f"/steps/{command.step}"
-        self._ask(entry, f"{path}/{command.verb}", self._said(command), {})
+        ask(self._http, entry, f"{path}/{command.verb}", self._said(command))
         return entry
 
     def _send(self, command: Command) -> Entry:
@@ -188,18 +188,25 @@ class _Traveller:
         assert self._record.process_id is not None
         return self._record.process_id
 
-    def _ask(self, entry: Entry, path: str, body: object, headers: dict[str, str]) -> None:
-        """Asks until there is an answer that says whether it was done, or for ``ASK_FOR_S``."""
-        give_up_at = time.monotonic() + ASK_FOR_S
-        while time.monotonic() < give_up_at:
-            try:
-                answer = self._http.request("POST", path, body, headers=headers)
-            except (OSError, HTTPException):
-                entry.unanswered += 1
-            else:
-                if _note(entry, answer):
-                    return
-            time.sleep(ASK_AGAIN_S)
+
+def ask(
+    http: SignedHttp,
+    entry: Entry,
+    path: str,
+    body: object,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Asks until there is an answer that says whether it was done, or for ``ASK_FOR_S``."""
+    give_up_at = time.monotonic() + ASK_FOR_S
+    while time.monotonic() < give_up_at:
+        try:
+            answer = http.request("POST", path, body, headers=headers)
+        except (OSError, HTTPException):
+            entry.unanswered += 1
+        else:
+            if _note(entry, answer):
+                return
+        time.sleep(ASK_AGAIN_S)
 
 
 def _note(entry: Entry, answer: Answer) -> bool:

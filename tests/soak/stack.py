@@ -17,7 +17,15 @@ from trellis_process.local.ministack import LocalCloud, free_port
 from trellis_process.local.stack import LocalStack, deploy_trellis
 
 #: The functions, by the words that the outputs of the template have for them.
-FUNCTIONS = ("StepCommands", "QueueCommands", "EventPublisher", "TimeoutChecker", "Audit")
+FUNCTIONS = (
+    "StepCommands",
+    "QueueCommands",
+    "EventPublisher",
+    "Children",
+    "Views",
+    "TimeoutChecker",
+    "Audit",
+)
 
 
 class SoakInvalid(Exception):
@@ -43,7 +51,9 @@ class Stack:
 
     def __enter__(self) -> Stack:
         self.cloud.start()
-        self.deployed: LocalStack = deploy_trellis(self.cloud, report=self._report)
+        self.deployed: LocalStack = deploy_trellis(
+            self.cloud, parameters={"ReadModels": "on"}, report=self._report
+        )
         # The soak reads the stream in its place; see stream.py.
         self.enable_mapping("EventPublisher", False)
         return self

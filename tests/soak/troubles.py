@@ -43,9 +43,13 @@ class Troubles:
             "the queue's function has lost its settings": lambda: self._break("QueueCommands"),
             "the publisher has lost its settings": lambda: self._break("EventPublisher"),
             "the checker has lost its settings": lambda: self._break("TimeoutChecker"),
+            "the children's function is throttled": lambda: self._throttle("Children"),
+            "the children's function has lost its settings": lambda: self._break("Children"),
+            "the views' function is throttled": lambda: self._throttle("Views"),
             "the schedule is disabled": self._stop_schedule,
             "the stream's mapping is disabled": self._stop_stream,
-            "the queue's mapping is disabled": self._stop_queue,
+            "the queue's mapping is disabled": lambda: self._stop_mapping("QueueCommands"),
+            "the children's mapping is disabled": lambda: self._stop_mapping("Children"),
             "the reader has lost its place in the stream": self._lose_checkpoint,
             "three sweeps run at once": self._sweep_thrice,
             "an audit runs": self._audit,
@@ -102,9 +106,9 @@ class Troubles:
         self._stream.pause()
         return self._stream.go_on
 
-    def _stop_queue(self) -> _Undo:
-        self._stack.enable_mapping("QueueCommands", False)
-        return lambda: self._stack.enable_mapping("QueueCommands", True)
+    def _stop_mapping(self, part: str) -> _Undo:
+        self._stack.enable_mapping(part, False)
+        return lambda: self._stack.enable_mapping(part, True)
 
     def _lose_checkpoint(self) -> None:
         self._stream.lose_checkpoint()

@@ -13,18 +13,23 @@ from typing import Any, Protocol
 
 from trellis_process.application.engine_service import EngineService
 from trellis_process.domain.definition.steps import ForEachStep
-from trellis_process.domain.engine.children import awaits
+from trellis_process.domain.engine.children import awaited, awaits
 from trellis_process.domain.engine.items import LIST, part_size
 from trellis_process.domain.engine.undoing_parts import is_asked_for
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process, ProcessKey
+from trellis_process.domain.states import ProcessState
 from trellis_process.errors import Conflict, InvalidInput, NotFound, ProcessNotFound
 
 logger = logging.getLogger(__name__)
 
 MAX_DEPTH = 16  # parents above a child; a definition that starts itself ends there
 NOT_NEEDED = "its parent does not need it any more"
+#: What is asked of children: by their parent, or by whoever freezes it.
+ASKED = ("ChildRequested", "ChildCancellationRequested", "ProcessSuspended", "ProcessResumed")
 ENDINGS = ("ProcessCompleted", "ProcessFailed", "ProcessCancelled")
+#: What a parent has to know of its children.
+TOLD = (*ENDINGS, "ProcessReopened")
 
 
 class Lists(Protocol):
@@ -61,6 +66,10 @@ class ChildrenService:
             )
         elif kind in ENDINGS and "parent" in event:
             self._report(ProcessKey(tenant_id, event["process_id"]))
+        elif kind == "ProcessReopened" and "parent" in event:
+            self._reopen_parent(ProcessKey(tenant_id, event["process_id"]))
+        elif kind in ("ProcessSuspended", "ProcessResumed") and "definition_version" in event:
+            self._pass_on(ProcessKey(tenant_id, event["process_id"]))
 
     def _start(self, event: dict[str, Any]) -> None:
         key = ProcessKey(event["tenant_id"], event["process_id"])
@@ -90,20 +99,64 @@ class ChildrenService:
             else:
                 items, first = self._part(parent, told)
                 child = self._service.start_part(parent, told, items, first)
+                if event.get("round"):
+                    child = self._service.try_part_again(child.key, event["round"])
         except (NotFound, Conflict, InvalidInput) as error:
             self._service.child_refused(key, told, str(error))
             return
-        parent = self._service.get_process(key.tenant_id, key.process_id)
+        parent = self._process(key)
         if not awaits(parent, told):  # given up while it was being started
             compensate = is_asked_for(parent, told)
             self._give_up(key, told.step_name, told.attempt, child.key, compensate)
         elif child.state.is_final:
             self._report(child.key)
+        elif parent.state is ProcessState.SUSPENDED:
+            self._suspend_or_resume(child.key, parent.state)
+
+    def _reopen_parent(self, key: ProcessKey) -> None:
+        """A child goes on after it had failed, and with it who failed because of that."""
+        child = self._process(key)
+        if child.parent is None:
+            return
+        try:
+            parent = ProcessKey(child.tenant_id, child.parent.process_id)
+            self._service.child_reopened(parent, child.parent)
+        except ProcessNotFound:
+            logger.warning("a child goes on whose parent is gone", extra={"child_id": key})
+        else:
+            self._report(key)  # it may have ended meanwhile, when nobody waited for it yet
+
+    def _pass_on(self, key: ProcessKey) -> None:
+        """Has the children of a process that is suspended, or was, do as it does."""
+        parent = self._process(key)
+        for child_id in self._awaited(parent):
+            self._suspend_or_resume(ProcessKey(key.tenant_id, child_id), parent.state)
+
+    def _awaited(self, parent: Process) -> set[str]:
+        """The ids of the children that a process waits for."""
+        if parent.definition_version is None:
+            return set()
+        engine = self._service.definitions.course(parent.process_type, parent.definition_version)
+        return set(awaited(engine.compiled, parent))
+
+    def _suspend_or_resume(self, child: ProcessKey, state: ProcessState) -> None:
+        try:
+            if state is ProcessState.SUSPENDED:
+                self._service.suspend_process(child, reason="its parent is suspended")
+            else:
+                self._service.resume_process(child, reason="its parent goes on")
+        except ProcessNotFound:
+            logger.info("a child is to do as its parent does, and has not been started yet")
+        except Conflict:
+            logger.info("a child is to do as its parent does, and has ended or undoes")
+
+    def _process(self, key: ProcessKey) -> Process:
+        return self._service.get_process(key.tenant_id, key.process_id)
 
     def _waiting(self, key: ProcessKey, told: Parent) -> Process | None:
         """The parent, if it still waits for that child."""
         try:
-            parent = self._service.get_process(key.tenant_id, key.process_id)
+            parent = self._process(key)
         except ProcessNotFound:
             return None
         return parent if awaits(parent, told) else None
@@ -130,7 +183,7 @@ class ChildrenService:
     ) -> None:
         """Calls a child off; to ``compensate``, one that has ended undoes what it did as well."""
         if not compensate:
-            self._cancel(child)
+            self._cancel(parent, child)
             return
         try:
             undone = self._service.undo_part(child, reason=NOT_NEEDED)
@@ -140,16 +193,18 @@ class ChildrenService:
             if undone.state.is_final:
                 self._report(child)
 
-    def _cancel(self, child: ProcessKey) -> None:
+    def _cancel(self, parent: ProcessKey, child: ProcessKey) -> None:
         try:
-            self._service.cancel_process(child, reason=NOT_NEEDED)
+            # A part that was given up may have been asked for again meanwhile.
+            if child.process_id not in self._awaited(self._process(parent)):
+                self._service.cancel_process(child, reason=NOT_NEEDED)
         except ProcessNotFound:
             logger.info("a child was given up before it was started")
         except Conflict:
             logger.info("a child had ended before it was given up")
 
     def _report(self, key: ProcessKey) -> None:
-        child = self._service.get_process(key.tenant_id, key.process_id)
+        child = self._process(key)
         if child.parent is None or not child.state.is_final:
             return  # one that somebody has opened again ends later, and then is told of
         parent = ProcessKey(child.tenant_id, child.parent.process_id)

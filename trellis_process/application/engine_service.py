@@ -331,6 +331,22 @@ class EngineService(ProcessService):
             ),
         )
 
+    def child_reopened(self, parent: ProcessKey, told: Parent) -> None:
+        """Tells a parent that its child goes on after it had failed, and has it go on as well."""
+        self._change(
+            parent,
+            self._load(parent),
+            lambda current, now: commands.child_reopened(current, told, now=now),
+        )
+
+    def try_part_again(self, part: ProcessKey, round_: int) -> Process:
+        """Has a part of a foreach try again what failed in it, once for each round."""
+        return self._change(
+            part,
+            self._load(part),
+            lambda current, now: commands.try_part_again(current, round_, now=now),
+        )
+
     def undo_part(self, part: ProcessKey, *, reason: str) -> Process:
         """Has a part of a foreach undo what it completed, whether it has ended or not."""
         return self._change(

@@ -163,7 +163,9 @@ def _child(event: Envelope) -> str:
     if version := event.get("child_definition_version"):
         of += f" {version}"
     part = f"part {event['part']} of the items" if "part" in event else ""
-    return _list(of, part, event["child_id"])
+    again = f"tried again, round {event['round']}" if "round" in event else ""
+    undoing = "to undo what it did" if "compensate" in event else ""
+    return _list(of, part, again, undoing, event["child_id"])
 
 
 def _breach(event: Envelope) -> str:

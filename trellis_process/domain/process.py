@@ -326,7 +326,8 @@ class Process(ProcessRecord):
             else:
                 self.course.leave(change, step)
             change.bring(output)
-            change.put(step.skipped(output, change.now, change.actor))
+            kept = self.course.kept(self, step)
+            change.put(step.skipped(output, change.now, change.actor, kept=kept))
             change.record(StepSkipped, step_name=name, attempt=max(1, step.attempt))
             change.step_ended(name)
 

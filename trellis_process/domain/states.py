@@ -100,13 +100,11 @@ PROCESS_MOVES: dict[ProcessState, set[ProcessState]] = {
         *_ENDS,
     },
     ProcessState.COMPENSATING: {ProcessState.FAILED, ProcessState.CANCELLED},
-    # What a part of a foreach did is undone when its parent is, after the part has ended.
-    ProcessState.COMPLETED: {ProcessState.COMPENSATING},
-    ProcessState.FAILED: {
-        ProcessState.IN_PROGRESS,  # a failed step is retried on purpose
-        ProcessState.COMPENSATING,
-    },
-    ProcessState.CANCELLED: {ProcessState.COMPENSATING},
+    # A failed step is retried on purpose. What has ended of a foreach whose items are dealt with in
+    # parts is only a part: it may be tried again with the whole, or undone with it.
+    ProcessState.COMPLETED: {ProcessState.IN_PROGRESS, ProcessState.COMPENSATING},
+    ProcessState.FAILED: {ProcessState.IN_PROGRESS, ProcessState.COMPENSATING},
+    ProcessState.CANCELLED: {ProcessState.IN_PROGRESS, ProcessState.COMPENSATING},
 }
 
 #: Which state of a step may follow which.
@@ -126,7 +124,7 @@ STEP_MOVES: dict[StepState, set[StepState]] = {
         StepState.WAITING,  # what was suspended failed and is tried again later
         *FINAL_STEP_STATES,
     },
-    StepState.COMPLETED: set(),
+    StepState.COMPLETED: {StepState.WAITING},  # the foreach of a part that is tried again
     # Retried on purpose, or passed over; what has steps inside of it waits for them again.
     StepState.FAILED: {StepState.IN_PROGRESS, StepState.WAITING, StepState.SKIPPED},
     StepState.SKIPPED: set(),

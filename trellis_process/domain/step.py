@@ -268,9 +268,17 @@ class ProcessStep:
         result = {"output": output, "outcome": outcome}
         return self._ended(StepState.COMPLETED, now, by, **{**_NOT_NEEDED, **kept, **result})
 
-    def skipped(self, output: JsonValue, now: datetime, by: str | None) -> ProcessStep:
-        """The step passed over, with what it is to have resulted in."""
-        return self._ended(StepState.SKIPPED, now, by, **_NOT_NEEDED, output=output)
+    def skipped(
+        self,
+        output: JsonValue,
+        now: datetime,
+        by: str | None,
+        *,
+        kept: Mapping[str, JsonValue] = _NOTHING,
+    ) -> ProcessStep:
+        """The step passed over, with what it is to have resulted in; ``kept`` as in completed."""
+        result = {"output": output}
+        return self._ended(StepState.SKIPPED, now, by, **{**_NOT_NEEDED, **kept, **result})
 
     def waiting(
         self, waits_for: WaitingFor, now: datetime, due_at: datetime | None = None

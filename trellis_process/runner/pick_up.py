@@ -7,9 +7,10 @@ from typing import Any
 
 from trellis_process.application.engine_service import DefinitionCatalog
 from trellis_process.domain import events as happened
-from trellis_process.domain.definition.steps import AnyStep, ForEachStep, SubprocessStep
-from trellis_process.domain.engine.names import child_id, defined_name
-from trellis_process.domain.engine.progress import UndoProgress
+from trellis_process.domain.definition.steps import AnyStep, SubprocessStep
+from trellis_process.domain.engine.children import awaits
+from trellis_process.domain.engine.names import child_id
+from trellis_process.domain.engine.progress import PartProgress, UndoProgress, progress_of
 from trellis_process.domain.events import ProcessEvent
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
@@ -42,14 +43,7 @@ def not_needed(parent: Process, child: Process, definitions: DefinitionCatalog) 
     told = child.parent
     assert told is not None, "it is a child"
     step = parent.steps.get(told.step_name)
-    waits = (
-        not parent.state.is_final
-        and step is not None
-        and step.attempt == told.attempt
-        and step.waits_for is WaitingFor.CHILDREN
-        and (told.part is None or told.part in step.progress["open"])
-    )
-    if waits or step is None:
+    if awaits(parent, told) or step is None:
         return []
     defined = _defined(parent, step, definitions)
     if isinstance(defined, SubprocessStep) and defined.abandon:
@@ -86,10 +80,11 @@ def _asks(
                 child_definition=defined.subprocess,
                 child_definition_version=defined.version,
             )
-        elif isinstance(defined, ForEachStep) and "parts" in step.progress:
-            for part in step.progress["open"]:
+        elif isinstance(parts := progress_of(step), PartProgress):
+            for part in parts.open:
                 child = child_id(process.process_id, step.name, step.attempt, part)
-                yield happened.ChildRequested(**about, child_id=child, part=part)
+                asked = about | {"child_id": child, "part": part, "round": parts.round or None}
+                yield happened.ChildRequested(**asked)
 
 
 def _about(process: Process, step: ProcessStep) -> dict[str, Any]:
@@ -105,7 +100,7 @@ def _about(process: Process, step: ProcessStep) -> dict[str, Any]:
 def _defined(process: Process, step: ProcessStep, definitions: DefinitionCatalog) -> AnyStep:
     assert process.definition_version is not None, "only a definition has children"
     engine = definitions.course(process.process_type, process.definition_version)
-    return engine.compiled.places[defined_name(step.name)].step
+    return engine.compiled.place(step.name).step
 
 
 def _made_of(process: Process, asked: list[ProcessEvent]) -> list[Event]:

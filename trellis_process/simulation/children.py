@@ -13,12 +13,13 @@ from trellis_process.domain.definition.process_definition import ProcessDefiniti
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import commands as engine_commands
 from trellis_process.domain.engine import names
+from trellis_process.domain.engine.children import awaited, awaits
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
 from trellis_process.domain.engine.undoing_parts import DONE
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process
-from trellis_process.domain.states import ProcessState, WaitingFor
+from trellis_process.domain.states import ProcessState
 from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import InvalidInput
 from trellis_process.simulation.example import Examples
@@ -55,9 +56,7 @@ class Children:
             part=event.part,
         )
         if event.part is not None:
-            self._world.plan(
-                self._world.now, lambda: self._start_part(followed, told, event.child_id)
-            )
+            self._world.plan(self._world.now, lambda: self._ask_for_part(followed, told, event))
             return
         definition = self._known.get(str(event.child_definition))
         version = event.child_definition_version
@@ -72,7 +71,7 @@ class Children:
     def _start_definition(
         self, followed: Followed, told: Parent, child_id: str, definition: ProcessDefinition
     ) -> None:
-        if not _still_waits(followed.process, told):
+        if not awaits(followed.process, told):
             return
         given = followed.process.step(told.step_name).input
         try:
@@ -101,8 +100,24 @@ class Children:
             Followed(child, compiled_child, watched, Examples(definition, self._world.start), name)
         )
 
+    def _ask_for_part(
+        self, followed: Followed, told: Parent, event: happened.ChildRequested
+    ) -> None:
+        """A part begins, or tries again what failed of it."""
+        part = self._world.followed.get(event.child_id)
+        if part is None:
+            self._start_part(followed, told, event.child_id)
+        elif awaits(followed.process, told):
+            round_ = event.round or 0
+            changed = self._world.change(
+                part,
+                lambda process, now: engine_commands.try_part_again(process, round_, now=now),
+            )
+            if not changed and part.process.state.is_final:
+                self.end(part)
+
     def _start_part(self, followed: Followed, told: Parent, child_id: str) -> None:
-        if not _still_waits(followed.process, told):
+        if not awaits(followed.process, told):
             return
         assert told.part is not None, "it is about a part"
         step = followed.process.step(told.step_name)
@@ -170,7 +185,7 @@ class Children:
         parent = self._world.followed[told.process_id]
         failed = child.last_failed_step()
         error = (failed.error if failed is not None else None) or child.reason or child.state.value
-        if not child.to_undo:  # else it may have to undo what it completed
+        if told.part is None:  # a part may be tried again, or undo what it completed
             self._world.followed.pop(child.process_id)
 
         def trigger(process: Process, now: datetime) -> None:
@@ -198,6 +213,15 @@ class Children:
             self._world.plan(self._world.now, lambda: self._give_up(child, event.compensate))
         elif event.compensate:  # it completed nothing that could be undone
             self._part_undone(followed, event.step_name, event.attempt, event.child_id, DONE)
+
+    def pass_on(self, followed: Followed) -> None:
+        """The children of a process that is suspended, or was, do as it does."""
+        parent = followed.process
+        for child_id in list(awaited(followed.compiled, parent)):
+            child = self._world.followed.get(child_id)
+            if child is not None:
+                trigger = _suspend if parent.state is ProcessState.SUSPENDED else _resume
+                self._world.attempt(child, None, trigger)
 
     def _give_up(self, child: Followed, compensate: bool) -> None:
         if compensate:
@@ -232,12 +256,9 @@ def compiled(definition: ProcessDefinition) -> tuple[CompiledDefinition, Watched
     return CompiledDefinition(definition, watched), watched
 
 
-def _still_waits(parent: Process, told: Parent) -> bool:
-    step = parent.steps.get(told.step_name)
-    return (
-        not parent.state.is_final
-        and step is not None
-        and step.attempt == told.attempt
-        and step.waits_for is WaitingFor.CHILDREN
-        and (told.part is None or told.part in step.progress["open"])
-    )
+def _suspend(process: Process, now: datetime) -> None:
+    process.suspend(now=now, reason="its parent is suspended")
+
+
+def _resume(process: Process, now: datetime) -> None:
+    process.resume(now=now, reason="its parent goes on")

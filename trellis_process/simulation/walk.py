@@ -173,6 +173,8 @@ class _Walk:
     def _react(self, followed: Followed, event: ProcessEvent) -> None:
         if isinstance(event, _ENDINGS):
             self._children.end(followed)
+        if isinstance(event, happened.ProcessSuspended | happened.ProcessResumed):
+            self._children.pass_on(followed)
         if isinstance(event, happened.ChildCancellationRequested):
             self._children.call_off(followed, event)
         if not isinstance(event, happened.StepEvent):

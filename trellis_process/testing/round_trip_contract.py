@@ -244,7 +244,9 @@ class RoundTripContract(StoreContract):
                 **step, child_id="c-1", child_definition="audit", child_definition_version=2
             ),
             ChildRequested(**step, child_id="c-2", part=0),
+            ChildRequested(**step, child_id="c-2", part=0, round=2),
             ChildCancellationRequested(**step, child_id="c-1", reason="late"),
+            ChildCancellationRequested(**step, child_id="c-2", compensate=True),
             SignalReceived(**about, signal="paid", reason="late"),
             ProcessReopened(**about, step_name="pay"),
             SlaBreached(**about, tier="gold", expected_ms=1, actual_ms=2, step_name="pay"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from trellis_process.domain.definition.steps import ParallelStep
 from trellis_process.domain.engine import names, undoing
 from trellis_process.domain.engine.progress import BranchProgress, without
+from trellis_process.domain.engine.reopening import begin_given_up, try_list_again
 from trellis_process.domain.engine.step_kind import Holder, OpenList
 from trellis_process.domain.limits import MAX_ERROR_CHARACTERS
 from trellis_process.domain.states import WaitingFor
@@ -71,6 +72,20 @@ class Branches(Holder[ParallelStep]):
         progress = BranchProgress((*without(progress.open, branch), branch), failed)
         step = step.waiting_again(WaitingFor.CHILDREN)
         run.change.put(replace(step, progress=progress.as_json()))
+
+    def try_again(self, run: Run, defined: ParallelStep, step: ProcessStep) -> bool:
+        """As Holder.try_again; after a rollback nothing was completed that could stay."""
+        progress = BranchProgress.of(step.progress)
+        if progress.undoing is not None or not (progress.failed or progress.open):
+            return False
+        run.change.put(step.waiting_again(WaitingFor.CHILDREN))
+        begin_given_up(run, step)
+        waiting = BranchProgress((*progress.open, *progress.failed), failed={})
+        run.change.put(replace(run.process.step(step.name), progress=waiting.as_json()))
+        for branch in defined.parallel.branches:
+            if branch.name in progress.failed:
+                try_list_again(run, branch.steps, names.items_of(step.name))
+        return True
 
     def _go_on(self, run: Run, step: ProcessStep, progress: BranchProgress) -> None:
         step = run.change.put(replace(step, progress=progress.as_json()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,14 @@ from trellis_process.domain import events as happened
 from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.definition.steps import SubprocessStep
 from trellis_process.domain.engine import names
-from trellis_process.domain.engine.progress import PartProgress
+from trellis_process.domain.engine.progress import PartProgress, progress_of
 from trellis_process.domain.engine.step_kind import StepKind
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.step import ProcessStep
 
 if TYPE_CHECKING:
+    from trellis_process.domain.engine.compiled import CompiledDefinition
     from trellis_process.domain.engine.run import Run
 
 
@@ -60,6 +62,27 @@ def call_off(run: Run, step: ProcessStep, part: int | None = None) -> None:
 def child_id(run: Run, step: ProcessStep, part: int | None = None) -> str:
     """The id of the child that a step waits for, for that part of its items."""
     return names.child_id(run.process.process_id, step.name, step.attempt, part)
+
+
+def wait_again(run: Run, step: ProcessStep) -> None:
+    """A step that failed because its child did waits for that child again, which goes on."""
+    defined, now = run.place(step.name).step, run.change.now
+    assert isinstance(defined, SubprocessStep), "a subprocess has one child"
+    limit = None if defined.timeout is None else now + span_of("timeout", defined.timeout)
+    run.change.put(replace(step.waiting_again(WaitingFor.CHILDREN), due_at=limit))
+
+
+def awaited(compiled: CompiledDefinition, process: Process) -> Iterator[str]:
+    """The ids of the children that a process waits for, but for those that go on alone."""
+    for step in process.steps.values():
+        defined = compiled.place(step.name).step
+        if step.waits_for is not WaitingFor.CHILDREN or step.undoes is not None:
+            continue
+        progress = progress_of(step)
+        parts = progress.open if isinstance(progress, PartProgress) else ()
+        goes_along = isinstance(defined, SubprocessStep) and not defined.abandon
+        for part in (None,) if goes_along else parts:
+            yield names.child_id(process.process_id, step.name, step.attempt, part)
 
 
 def awaits(process: Process, told: Parent) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +14,8 @@ from trellis_process.domain.engine import children, names, parts, timers, undoin
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.engine.foreach import begin_items
-from trellis_process.domain.engine.reopening import rerun
+from trellis_process.domain.engine.progress import ItemProgress
+from trellis_process.domain.engine.reopening import reopen, rerun, try_again
 from trellis_process.domain.engine.values import Values
 from trellis_process.domain.engine.waits import give_signal
 from trellis_process.domain.limits import (
@@ -26,9 +28,11 @@ from trellis_process.domain.limits import (
     check_name,
 )
 from trellis_process.domain.process import Parent, Process
-from trellis_process.domain.states import ProcessState, WaitingFor
+from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import UNDO, ProcessStep
 from trellis_process.errors import (
+    Compensated,
+    Compensating,
     ExpressionError,
     NoDefinition,
     NotReported,
@@ -279,6 +283,46 @@ def child_ended(
         else:
             change.fail(step, error)
         change.step_ended(step_name)
+
+
+def child_reopened(process: Process, told: Parent, *, now: datetime) -> None:
+    """A child goes on after it had failed, and so does the parent that failed because of it.
+
+    A parent that has gone another way, or has undone what it did, stays as it is.
+    """
+    engine, step = _engine(process), process.steps.get(told.step_name)
+    if step is None or step.attempt != told.attempt or step.state is not StepState.FAILED:
+        return
+    with suppress(StepFinished, Compensating, Compensated), Change(process, now) as change:
+        run = engine.run(change)
+        reopen(run, step)
+        if told.part is None:
+            children.wait_again(run, step)
+        else:
+            try_again(run, step)
+        run.settle()
+
+
+def try_part_again(process: Process, round_: int, *, now: datetime) -> None:
+    """What failed in a part, or was given up, is tried again, because its whole is.
+
+    Once for each round. A part of which everything is done, or undone, stays as it is, and so does
+    one that is open.
+    """
+    engine, root = _engine(process), process.step(str(names.foreach_of_part(process)))
+    if not process.state.is_final or process.compensation is not None or root.progress is None:
+        return
+    progress = ItemProgress.of(root.progress)
+    if progress.round >= round_:
+        return
+    with Change(process, now) as change:
+        run = engine.run(change)
+        change.open_again()
+        process.output = None
+        change.record(happened.ProcessReopened, step_name=root.name)
+        kept = progress._replace(round=round_).as_json()
+        try_again(run, replace(root, progress=kept))
+        run.settle()
 
 
 def part_undone(

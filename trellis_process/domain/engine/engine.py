@@ -14,7 +14,7 @@ from trellis_process.domain.engine import names
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.kinds import KINDS
 from trellis_process.domain.engine.progress import ItemProgress, PartProgress, Progress, progress_of
-from trellis_process.domain.engine.reopening import reopen
+from trellis_process.domain.engine.reopening import reopen, try_again
 from trellis_process.domain.engine.run import Run
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Process
@@ -150,7 +150,7 @@ class Engine:
             return
         run = self.run(change)
         reopen(run, step)
-        run.begin_again(step)
+        try_again(run, step)
         run.settle()
 
     def _reported(self, step: ProcessStep) -> WorkStep | HumanTaskStep | Compensation:

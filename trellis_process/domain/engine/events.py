@@ -42,6 +42,8 @@ class ChildRequested(StepEvent):
     child_definition_version: int | None = None
     #: Which part of the items, from 0.
     part: int | None = None
+    #: How often the foreach was tried again by then, and what failed of the part with it.
+    round: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +51,8 @@ class ChildCancellationRequested(StepEvent):
     """A child is to be cancelled, because its parent does not need it any more."""
 
     child_id: str
-    #: Whether it is to undo what it completed, even if it has ended: its parent undoes its step.
-    compensate: bool = False
+    #: True where it is to undo what it completed, even if it has ended: its parent undoes its step.
+    compensate: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

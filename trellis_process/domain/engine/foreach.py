@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import items, names, parts
 from trellis_process.domain.engine.progress import ItemProgress, PartProgress, progress_of, without
+from trellis_process.domain.engine.reopening import begin_given_up, try_list_again
 from trellis_process.domain.engine.step_kind import Holder, OpenList
 from trellis_process.domain.engine.values import checked
 from trellis_process.domain.states import WaitingFor
@@ -79,6 +80,21 @@ class Foreach(Holder[ForEachStep]):
             for index in progress.open:
                 yield defined.foreach.steps, _for_item(step, index)
 
+    def try_again(self, run: Run, defined: ForEachStep, step: ProcessStep) -> bool:
+        """As Holder.try_again; every part is asked what there is to try again in it."""
+        progress = progress_of(step)
+        if isinstance(progress, PartProgress):
+            parts.try_again(run, defined, step, progress)
+            return True
+        progress = ItemProgress.of(step.progress)
+        again = tuple(sorted({*progress.again, *progress.failed}))
+        if not (again or progress.open):
+            return False
+        waiting = run.change.put(step.waiting_again(WaitingFor.CHILDREN))
+        begin_given_up(run, step)
+        _go_on(run, defined, waiting, progress._replace(again=again, failed={}))
+        return True
+
     def reopen(self, run: Run, defined: ForEachStep, step: ProcessStep, inside: str) -> None:
         """As Holder.reopen: the item is under way again for which that step is."""
         progress, index = ItemProgress.of(step.progress), _index_of(inside)
@@ -100,10 +116,18 @@ def begin_items(
 
 
 def _go_on(run: Run, defined: ForEachStep, step: ProcessStep, progress: ItemProgress) -> None:
-    free = defined.foreach.max_concurrency - len(progress.open)
-    entered = range(progress.next, min(progress.next + max(0, free), progress.end))
-    progress = progress._replace(open=(*progress.open, *entered), next=progress.next + len(entered))
+    free = max(0, defined.foreach.max_concurrency - len(progress.open))
+    again = progress.again[:free]
+    free -= len(again)
+    entered = range(progress.next, min(progress.next + free, progress.end))
+    progress = progress._replace(
+        open=(*progress.open, *again, *entered),
+        next=progress.next + len(entered),
+        again=progress.again[len(again) :],
+    )
     step = run.change.put(replace(step, progress=progress.as_json()))
+    for index in again:
+        try_list_again(run, defined.foreach.steps, _for_item(step, index))
     for index in entered:
         run.enter(defined.foreach.steps[0], _for_item(step, index))
     if not progress.open:

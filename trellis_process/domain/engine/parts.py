@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import children, items
-from trellis_process.domain.engine.progress import PartProgress, without
+from trellis_process.domain.engine.progress import PartProgress, progress_of, without
 from trellis_process.domain.limits import JsonValue
-from trellis_process.domain.states import ProcessState
+from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ def begin(run: Run, defined: ForEachStep, step: ProcessStep, total: int) -> None
     """The items that the waiting step's input holds, or refers to, are dealt with in parts."""
     count = math.ceil(total / items.part_size(defined.foreach))
     progress = PartProgress(total, count, next=0, open=(), processed=0, errors=0, failed={})
+    last = run.process.steps.get(step.name)
+    visit = None if last is None else progress_of(last)
+    if last is not None and isinstance(visit, PartProgress) and step.name in run.process.to_undo:
+        progress = progress._replace(before=(*visit.before, (last.attempt, visit.next)))
     go_on(run, defined, step, progress)
 
 
@@ -41,6 +45,22 @@ def go_on(run: Run, defined: ForEachStep, step: ProcessStep, progress: PartProgr
     if not progress.open and not suspended:
         processed, errors, failed = progress.processed, progress.errors, progress.failed
         items.end(run, defined, step, processed, errors, failed, {"parts": progress.parts})
+
+
+def try_again(run: Run, defined: ForEachStep, step: ProcessStep, progress: PartProgress) -> None:
+    """Every part is asked for once more: what failed in it is tried again, what is done stays."""
+    again = PartProgress(
+        progress.total,
+        progress.parts,
+        next=0,
+        open=(),
+        processed=0,
+        errors=0,
+        failed={},
+        round=progress.round + 1,
+        before=progress.before,
+    )
+    go_on(run, defined, step.waiting_again(WaitingFor.CHILDREN), again)
 
 
 def ended(
@@ -100,5 +120,6 @@ def _with_more(
             attempt=step.attempt,
             child_id=children.child_id(run, step, part),
             part=part,
+            round=progress.round or None,
         )
     return progress._replace(open=(*progress.open, *asked), next=progress.next + len(asked))

@@ -70,6 +70,10 @@ class ItemProgress(NamedTuple):
     done: Mapping[int, str]
     #: Those that failed, and why.
     failed: Mapping[int, str]
+    #: Those that failed and are to be tried again, when there is room beside those under way.
+    again: tuple[int, ...] = ()
+    #: In a part: how often the whole was tried again when the part was, last.
+    round: int = 0
 
     @property
     def end(self) -> int:
@@ -86,11 +90,13 @@ class ItemProgress(NamedTuple):
             tuple(kept["open"]),
             dict(kept["done"]),
             dict(kept["failed"]),
+            tuple(kept.get("again", ())),
+            kept.get("round", 0),
         )
 
     def as_json(self) -> JsonValue:
-        """As the step is to keep it."""
-        return {
+        """As the step is to keep it, without what is as usual."""
+        kept: dict[str, Any] = {
             "first": self.first,
             "count": self.total,
             "next": self.next,
@@ -98,6 +104,11 @@ class ItemProgress(NamedTuple):
             "done": [[index, name] for index, name in self.done.items()],
             "failed": [[index, why] for index, why in self.failed.items()],
         }
+        if self.again:
+            kept["again"] = list(self.again)
+        if self.round:
+            kept["round"] = self.round
+        return kept
 
 
 class PartProgress(NamedTuple):
@@ -117,6 +128,10 @@ class PartProgress(NamedTuple):
     errors: int
     #: The first of the failed items, by their index, and why.
     failed: Mapping[int, str]
+    #: How often the whole was tried again: every part is asked for once in each round.
+    round: int = 0
+    #: The attempts of earlier visits that may have to be undone yet, and how many parts each had.
+    before: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, kept: JsonValue) -> Self:
@@ -129,11 +144,13 @@ class PartProgress(NamedTuple):
             kept["processed"],
             kept["errors"],
             dict(kept["failed"]),
+            kept.get("round", 0),
+            _pairs(kept),
         )
 
     def as_json(self) -> JsonValue:
-        """As the step is to keep it."""
-        return {
+        """As the step is to keep it, without what is as usual."""
+        kept: dict[str, Any] = {
             "first": 0,
             "count": self.total,
             "parts": self.parts,
@@ -143,6 +160,11 @@ class PartProgress(NamedTuple):
             "errors": self.errors,
             "failed": [[index, why] for index, why in self.failed.items()],
         }
+        if self.round:
+            kept["round"] = self.round
+        if self.before:
+            kept["before"] = [list(each) for each in self.before]
+        return kept
 
 
 class UndoProgress(NamedTuple):
@@ -156,16 +178,32 @@ class UndoProgress(NamedTuple):
     open: tuple[int, ...] = ()
     #: Whether something could not be undone.
     is_partial: bool = False
+    #: As ``PartProgress.before``; the last of them comes next.
+    before: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, kept: JsonValue) -> Self:
         """As the step keeps it."""
-        return cls(kept["attempt"], kept["left"], tuple(kept["open"]), kept.get("partial", False))
+        return cls(
+            kept["attempt"],
+            kept["left"],
+            tuple(kept["open"]),
+            kept.get("partial", False),
+            _pairs(kept),
+        )
 
     def as_json(self) -> JsonValue:
         """As the step is to keep it, without what is as usual."""
-        partial = {"partial": True} if self.is_partial else {}
-        return {"attempt": self.attempt, "left": self.left, "open": list(self.open), **partial}
+        kept: dict[str, Any] = {
+            "attempt": self.attempt,
+            "left": self.left,
+            "open": list(self.open),
+        }
+        if self.is_partial:
+            kept["partial"] = True
+        if self.before:
+            kept["before"] = [list(each) for each in self.before]
+        return kept
 
 
 Progress: TypeAlias = SignalWait | BranchProgress | ItemProgress | PartProgress | UndoProgress
@@ -195,6 +233,10 @@ def why_undone(step: ProcessStep) -> str | None:
     """Why what was completed inside of a parallel step is, or was, undone; None where it is not."""
     progress = progress_of(step)
     return progress.undoing if isinstance(progress, BranchProgress) else None
+
+
+def _pairs(kept: JsonValue) -> tuple[tuple[int, int], ...]:
+    return tuple((attempt, parts) for attempt, parts in kept.get("before", ()))
 
 
 def without(keys: tuple[Key, ...], key: Key) -> tuple[Key, ...]:

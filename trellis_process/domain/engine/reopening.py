@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trellis_process.domain import events as happened
-from trellis_process.domain.definition.steps import FAIL
+from trellis_process.domain.definition.steps import FAIL, AnyStep
 from trellis_process.domain.engine import names
-from trellis_process.domain.engine.progress import holds_steps, why_undone
+from trellis_process.domain.engine.progress import (
+    PartProgress,
+    holds_steps,
+    progress_of,
+    why_undone,
+)
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import (
@@ -49,6 +54,38 @@ def reopen(run: Run, step: ProcessStep) -> None:
         _reopen(run, each, inside)
     for each in around:
         _begin_inside(run, each, step)
+
+
+def try_again(run: Run, step: ProcessStep) -> None:
+    """A step that failed, or was given up, is tried once more.
+
+    Of one that holds others only what failed inside of it is, or was given up; without such, it
+    does all that it did first.
+    """
+    holder, defined = run.holder_of(step), run.place(step.name).step
+    if holder is None or not holder.try_again(run, defined, step):
+        run.begin_again(step)
+
+
+def try_list_again(run: Run, listed: tuple[AnyStep, ...], items: str) -> None:
+    """A list of steps is gone on with at the step with which it failed."""
+    steps = run.process.steps
+    failed = [
+        step
+        for each in listed
+        if (step := steps.get(each.name + items)) is not None
+        and step.state is StepState.FAILED
+        and each.on_failure in (None, FAIL)
+    ]
+    if failed:
+        try_again(run, max(failed, key=lambda step: step.ended_at or run.change.now))
+    else:
+        run.enter(listed[0], items, on_purpose=True)  # a route led to ``fail``
+
+
+def begin_given_up(run: Run, around: ProcessStep) -> None:
+    """What was given up inside of a step when that ended begins again; it waits for that again."""
+    _begin_inside(run, around, around)
 
 
 def rerun(run: Run, step: ProcessStep) -> None:
@@ -117,6 +154,8 @@ def _begin_inside(run: Run, around: ProcessStep, cause: ProcessStep) -> None:
         ]
         if not given_up:
             run.enter(listed[0], items, on_purpose=True)
+        elif isinstance(progress_of(given_up[0]), PartProgress):
+            try_again(run, given_up[0])
         elif holds_steps(given_up[0]):
             run.change.put(given_up[0].waiting_again(WaitingFor.CHILDREN))
             _begin_inside(run, given_up[0], cause)

@@ -72,6 +72,11 @@ class Run:
         """What a step of that name does, which holds lists of steps."""
         return kinds.HOLDERS[type(self.place(step_name).step)]
 
+    def holder_of(self, step: ProcessStep) -> Holder[Any] | None:
+        """What a step does that waited for lists of steps; None for one that did not."""
+        waited = step.progress is not None
+        return kinds.HOLDERS.get(type(self.place(step.name).step)) if waited else None
+
     def inside(self, step_name: str) -> list[ProcessStep]:
         """The steps of the process that stand inside of that one, however deep."""
         return [

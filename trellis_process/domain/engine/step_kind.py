@@ -54,3 +54,10 @@ class Holder(StepKind[Defined]):
     @abstractmethod
     def reopen(self, run: Run, defined: Defined, step: ProcessStep, inside: str) -> None:
         """The step waits again for the list in which that other one stands, which has ended."""
+
+    @abstractmethod
+    def try_again(self, run: Run, defined: Defined, step: ProcessStep) -> bool:
+        """What failed inside of the step, or was given up, is tried again; False where nothing was.
+
+        What was completed inside stays as it is.
+        """

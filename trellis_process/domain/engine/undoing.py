@@ -92,8 +92,9 @@ def _undo_next(run: Run, block: str | None) -> None:
         process.to_undo = tuple(each for each in process.to_undo if each != name)
         undo, compensation = _step_that_undoes(run, name), run.compiled.compensation_of(name)
         if compensation is None:
-            undoing_parts.begin(run, undo, process.step(name))
-            return
+            if undoing_parts.begin(run, undo, process.step(name)):
+                return
+            continue
         undo = replace(
             undo,
             timeout_ms=in_ms("timeout", compensation.timeout),

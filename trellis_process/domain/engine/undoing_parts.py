@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import items, names
-from trellis_process.domain.engine.progress import PartProgress, UndoProgress, without
+from trellis_process.domain.engine.progress import PartProgress, UndoProgress, progress_of, without
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.step import UNDO, ProcessStep
@@ -21,17 +21,25 @@ if TYPE_CHECKING:
     from trellis_process.domain.engine.run import Run
 
 DONE = "done"  # everything is undone
+FORGOTTEN = "the step was entered again, and its earlier parts are not known any more"
 NOT_ALL = "not everything could be undone in its parts"
 
 
-def begin(run: Run, undo: ProcessStep, foreach: ProcessStep) -> None:
-    """What the parts of a foreach completed is to be undone; ``undo`` is the step that does it."""
-    progress = UndoProgress(foreach.attempt, left=PartProgress.of(foreach.progress).next)
+def begin(run: Run, undo: ProcessStep, foreach: ProcessStep) -> bool:
+    """What the parts of a foreach completed is to be undone; ``undo`` is the step that does it.
+
+    False where it failed at once: the foreach was entered again, and has no parts any more.
+    """
+    parts = progress_of(foreach)
+    if not isinstance(parts, PartProgress):
+        run.change.fail(undo, FORGOTTEN)
+        return False
     undo = undo.waiting(WaitingFor.CHILDREN, run.change.now)
     run.change.record(
         happened.CompensationStarted, step_name=undo.name, attempt=undo.current_attempt
     )
-    _go_on(run, undo, progress)
+    _go_on(run, undo, UndoProgress(foreach.attempt, left=parts.next, before=parts.before))
+    return True
 
 
 def ended(run: Run, undo: ProcessStep, part: int, compensation: str | None) -> None:
@@ -40,9 +48,13 @@ def ended(run: Run, undo: ProcessStep, part: int, compensation: str | None) -> N
     progress, foreach = UndoProgress.of(undo.progress), run.process.step(undo.undoes)
     # One that was under way to the end was perhaps never started; of any other nobody knows any
     # more what it completed.
-    is_whole = compensation == DONE or (
-        compensation is None and part in PartProgress.of(foreach.progress).open
+    parts = progress_of(foreach)
+    may_be_missing = (
+        isinstance(parts, PartProgress)
+        and progress.attempt == foreach.attempt
+        and part in parts.open
     )
+    is_whole = compensation == DONE or (compensation is None and may_be_missing)
     progress = progress._replace(
         open=without(progress.open, part), is_partial=progress.is_partial or not is_whole
     )
@@ -86,7 +98,11 @@ def _go_on(run: Run, undo: ProcessStep, progress: UndoProgress) -> None:
     undo = run.change.put(replace(undo, progress=progress.as_json()))
     if progress.open:
         return
-    if progress.is_partial:
+    if progress.before:
+        attempt, left = progress.before[-1]
+        before = progress.before[:-1]
+        _go_on(run, undo, UndoProgress(attempt, left, (), progress.is_partial, before))
+    elif progress.is_partial:
         run.fail(undo, NOT_ALL)
     else:
         run.complete(undo)
