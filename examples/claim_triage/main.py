@@ -1,8 +1,10 @@
 """Claims that a model sorts, and a person where it is unsure: steps that ask a model.
 
-In one program, without a cloud or a model: its replies are written here. With MODEL set to the id
-of a model on Bedrock, and AWS credentials, that one is asked. One claim is clear, one needs a
-second attempt, one leaves the model in doubt, and one gives it orders, which it does not take.
+Run it with ``python examples/claim_triage/main.py`` after
+``pip install 'trellis-process[definitions,intents]'``. In one program, without a cloud or a model:
+its replies are written here. With MODEL set to the id of a model on Bedrock, and AWS credentials,
+that one is asked. One claim is clear, one needs a second attempt, one leaves the model in doubt,
+and one gives it orders, which it does not take.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Customers are reminded of what they owe, which a query finds among the invoices.
 
-``pip install 'trellis-process[definitions]'``, and then ``python examples/dunning/main.py``.
-The invoices are a list here; a table of DynamoDB would be a ``DynamoDBSource``, and nothing else
-would differ.
+Run it with ``python examples/dunning/main.py`` after
+``pip install 'trellis-process[definitions]'``. The invoices are a list here; a table of DynamoDB
+would be a ``DynamoDBSource``, and nothing else would differ.
 """
 
 from collections.abc import Iterator

@@ -55,6 +55,21 @@ version: 1
 steps: [{name: book, service: Carrier.book, timeout: 10d}]
 """
 
+BATCH = """
+process: batch
+version: 1
+inputs: {refunds: array}
+steps:
+  - name: pay_all
+    foreach:
+      items: input.refunds
+      steps:
+        - {name: pay, service: Bank.pay, timeout: 1h, compensate_with: take_back}
+  - {name: signed, wait_for_signal: signed, timeout: 2d}
+compensations: [{name: take_back, service: Bank.take_back, timeout: 1h}]
+timeout: 30d
+"""
+
 LONG = """
 process: long
 version: 1
@@ -247,6 +262,27 @@ def test_what_is_undone_is_shown_while_it_is_and_how_it_went(office: Office) -> 
     assert lines[0] == "expense 3: cancelled, withdrawn"
     assert "not all that had been completed could be undone" in lines
     assert "undo:reserve failed 1 no such hold" in lines
+
+
+def test_parts_that_undo_are_counted_and_listed_as_parts(
+    office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    office.runner.register(ProcessDefinition.from_yaml(BATCH))
+    office.runner.service("Bank.pay")(lambda ctx: {})
+    batch = office.runner.start("batch", tenant_id="t", input={"refunds": list(range(60))})
+    office.runner.run()
+    office.runner.engine.cancel_process(batch.key, compensate=True)
+
+    lines = office.view(batch, is_known=False)
+    assert lines[lines.index("undoing") + 1] == (
+        "undo:pay_all waiting 1 1 of its parts to undo what they completed, 2 after that"
+    )
+    print_processes(
+        Terminal(), office.runner.engine.list_processes("t").processes, office.runner.clock()
+    )
+    listed = capsys.readouterr().out
+    assert all(f"part {n} of {batch.process_id}" in listed for n in range(3))
 
 
 def test_a_suspended_process_says_that_nothing_moves(office: Office) -> None:

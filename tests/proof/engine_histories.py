@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.proof.chance import Chance, shrunk
-from tests.proof.engine_promises import Event
+from tests.proof.engine_promises import Event, check_undone
 from tests.proof.engine_worlds import TENANT, Answer, Ask, World, Worlds
 from tests.proof.lagging_indexes import LaggingIndexes
 from tests.proof.random_definitions import CHILD, CODES, FEW, MANY, SIGNALS, definitions
@@ -27,6 +27,7 @@ from trellis_process.application.job_request import CommandName, JobCommand, Job
 from trellis_process.application.jobs import Job
 from trellis_process.domain.definition.steps import SubprocessStep
 from trellis_process.domain.engine import items, names
+from trellis_process.domain.engine.commands import WITH_ITS_WHOLE as AGAIN
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.time import to_text
 from trellis_process.testing import START
@@ -371,7 +372,11 @@ class History:
     # -- how it ends -------------------------------------------------------------------------
 
     def _end(self) -> None:
-        """Everything is answered until nothing is open. A failed test where it never is."""
+        """Everything is answered until nothing is open. A failed test where it never is.
+
+        What has failed by then may be tried again, and then all comes to an end once more.
+        """
+        tried_again = self.chance.number(0, 2)
         for number in range(MOST_ROUNDS):
             self.has_calmed_down = number >= UNQUIET_ROUNDS
             self.worlds.clock.advance(milliseconds=1)
@@ -390,13 +395,32 @@ class History:
                 continue
             open_ones = [each for each in self._processes() if not each.state.is_final]
             self._check_children()
+            if not open_ones and tried_again and self._is_tried_again():
+                tried_again -= 1
+                continue
             if not open_ones:
                 self.worlds.check_histories()
                 self._check_counts()
+                self._check_parts()
                 self._check_jobs()
                 return
             self._move(open_ones, fails=number < UNQUIET_ROUNDS and self.chance.is_so(20))
         raise AssertionError(f"it never ends: {self._open_work()}")
+
+    def _is_tried_again(self) -> bool:
+        """A person tries again what failed, if anything can be; whether it was."""
+        return any(
+            self._ask(
+                f"retry {step.name} of {process.process_id}",
+                lambda world, key=process.key, name=step.name: world.service.retry_step(key, name),
+                is_named=False,
+                reopens=process.key,
+            ).changes
+            for process in self._processes()
+            if process.has_failed()
+            for step in process.steps.values()
+            if step.state is StepState.FAILED and step.undoes is None
+        )
 
     def _move(self, open_ones: list[Process], *, fails: bool) -> None:
         """Something of what is open goes on."""
@@ -435,6 +459,19 @@ class History:
             if event["type"] == "StepCompleted" and isinstance(output, dict) and "parts" in output:
                 assert output["processed"] == len(MANY), "counted otherwise"
 
+    def _check_parts(self) -> None:
+        """What parts completed is undone, once, where their whole has undone everything."""
+        worlds = self.worlds
+        for whole in worlds.processes.values():
+            parts = [
+                (each, worlds.ledgers[each.process_id])
+                for each in worlds.processes.values()
+                if each.parent is not None
+                and each.parent.part is not None
+                and each.parent.process_id == whole.process_id
+            ]
+            check_undone(whole, parts, worlds.events[whole.process_id])
+
     def _check_jobs(self) -> None:
         """Every job has given its command to each process at most once, and has it on record."""
         for job_id, command in self.jobs.items():
@@ -454,12 +491,17 @@ class History:
         for child in processes.values():
             if child.parent is None or child.process_id in self.reopened:
                 continue
+            told = self.worlds.events[child.process_id]
+            if any(e["type"] == "ProcessReopened" and e.get("reason") != AGAIN for e in told):
+                continue  # with a child of its own that a person opened again
             parent = processes[child.parent.process_id]
             defined = (
                 self.worlds.compiled(parent).places[names.defined_name(child.parent.step_name)].step
             )
             if isinstance(defined, SubprocessStep) and defined.abandon:
                 continue
+            if child.state is ProcessState.COMPENSATING:
+                continue  # with that it goes on whether its parent waits or not
             assert child.state.is_final != self.worlds.awaits(child), (
                 f"the child {child.process_id} is {child.state}, which its parent does not know"
             )

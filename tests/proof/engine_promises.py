@@ -21,7 +21,9 @@ from trellis_process.domain.definition.steps import (
 )
 from trellis_process.domain.engine import names
 from trellis_process.domain.engine.compiled import CompiledDefinition, Place
+from trellis_process.domain.engine.progress import ItemProgress, progress_of
 from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.step import UNDO
 from trellis_process.domain.time import to_ms
 
 Event = dict[str, Any]
@@ -170,11 +172,17 @@ class Ledger:
         self._is_compensating = False
         self._signals: Counter[str] = Counter()
         self._timed_out: set[tuple[str, int]] = set()
+        #: The items of a part that are done, as the ends of their steps' names.
+        self._done: set[str] = set()
+        self._attempt = 0
+        #: How often a part was tried again with its whole, and how often it was undone with it.
+        self.rounds = self.undone = 0
 
     def follow(self, process: Process, events: list[Event]) -> None:
         """Takes note of the next change, which these events tell of. Raises AssertionError."""
         assert process.version == self.version + 1, "versions grow by one"
         self.version = process.version
+        self._follow_items(process, events)
         for event in events:
             self._take(event)
         kinds = {event["type"] for event in events}
@@ -189,6 +197,27 @@ class Ledger:
         still = {name for name in self.under_way if name in open_ones}
         if not process.state.is_final:
             assert still == self.under_way, f"{self.under_way - still} ended without a word"
+
+    def _follow_items(self, process: Process, events: list[Event]) -> None:
+        """What is done of the items of a part stays done, whatever of them is tried again."""
+        foreach = names.foreach_of_part(process)
+        if foreach is None:
+            return
+        root = process.step(foreach)
+        for event in events:
+            name = event.get("step_name", "")
+            item = _item_of(name, foreach)
+            if event["type"] == "ProcessReopened":
+                self._done -= {item} if root.attempt == self._attempt else self._done
+                self.rounds += name == foreach and root.attempt == self._attempt
+            elif event["type"] in _BEGINNINGS:
+                assert item not in self._done, f"{name} is done once more"
+        self._attempt = root.attempt
+        progress = progress_of(root)
+        if isinstance(progress, ItemProgress):
+            self._done = {f"{names.items_of(foreach)}:{index}" for index in progress.done}
+        if process.state.is_final and process.compensation is not None:
+            self.undone += 1
 
     def _take(self, event: Event) -> None:
         kind, name = event["type"], event.get("step_name", "")
@@ -258,6 +287,40 @@ class Ledger:
             around = names.name_around(place, items)
             yield around
             place, items = place.around, names.items_of(around)
+
+
+_BEGINNINGS = (
+    "StepStarted",
+    "TaskOpened",
+    "WaitStarted",
+    "MessageSent",
+    "EffectsRequested",
+    "ChildRequested",
+)
+
+
+def _item_of(name: str, foreach: str) -> str:
+    """Which item of a foreach a step is for, as the end of its name; empty where for none."""
+    around = names.items_of(foreach)
+    inside = names.items_of(name).removeprefix(around)
+    return around + ":" + inside[1:].partition(":")[0] if inside else ""
+
+
+def check_undone(whole: Process, parts: list[tuple[Process, Ledger]], told: list[Event]) -> None:
+    """Raises AssertionError where a process that undid everything has parts that did not.
+
+    ``told`` are all events of the whole.
+    """
+    by_hand = {e["step_name"] for e in told if e["type"] == "StepSkipped"}
+    undone = [each for each in whole.steps.values() if each.undoes is not None]
+    if whole.compensation != "done" or by_hand & {each.name for each in undone}:
+        return
+    for part, ledger in parts:
+        assert part.parent is not None
+        if UNDO + part.parent.step_name in whole.steps:
+            what = f"of the part {part.process_id}, which is {part.state}, "
+            assert part.compensation == "done", f"{what}is undone: {part.compensation}"
+            assert not ledger.to_undo, f"{what}{ledger.to_undo} are not undone"
 
 
 def _named(steps: list[ProcessStep]) -> list[str]:

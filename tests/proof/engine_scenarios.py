@@ -7,6 +7,7 @@ again until it is dealt with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -109,6 +110,15 @@ DEFINITIONS = [
     defined("few", each_of(work("pack"), items="[1, 2]", max_concurrency=2), work("after")),
     defined("bulk", each_of(SendStep("pack", channel="c", message="m"), max_concurrency=4)),
     defined("slow_bulk", each_of(work("pack"), max_concurrency=4)),
+    replace(
+        defined(
+            "undone_bulk",
+            each_of(undone("pack"), max_concurrency=4, on_item_failure="fail"),
+            work("after"),
+        ),
+        compensations=(Compensation("undo_pack", service="Undo"),),
+    ),
+    defined("strict_bulk", each_of(work("pack"), max_concurrency=4, on_item_failure="fail")),
 ]
 
 
@@ -141,8 +151,8 @@ def complete(key: ProcessKey, step: str, **more: Any) -> Doing:
     return lambda stack: stack.service.complete_step(key, step, {"ok": True}, attempt=1, **more)
 
 
-def fail(key: ProcessKey, step: str) -> Doing:
-    return lambda stack: stack.service.fail_step(key, step, "it broke", attempt=1)
+def fail(key: ProcessKey, step: str, attempt: int = 1) -> Doing:
+    return lambda stack: stack.service.fail_step(key, step, "it broke", attempt=attempt)
 
 
 def later(seconds: int) -> Doing:
@@ -153,17 +163,17 @@ def swept(stack: Stack) -> bool:
     return stack.sweep()
 
 
-def told(kind: str, about: ProcessKey) -> Doing:
-    """The first event of that kind about that process is dealt with."""
+def told(kind: str, about: ProcessKey, *, which: int = 0) -> Doing:
+    """The first event of that kind about that process is dealt with, unless it says which."""
 
     def handle(stack: Stack) -> None:
         with stack.wire.unwatched():
             while stack.unread:
                 stack.publish(stack.unread)
-        found = (
+        found = [
             e for e in stack.events if (e["type"], e["process_id"]) == (kind, about.process_id)
-        )
-        stack.children.handle(next(found))
+        ]
+        stack.children.handle(found[which])
 
     return handle
 
@@ -194,8 +204,53 @@ def answered(doing: Doing) -> Callable[[Stack], Callable[[], bool]]:
 
 LINE, FAN, BACK, WAITS = key_of("line"), key_of("fan"), key_of("back"), key_of("waits")
 ASKS, PARENT, FEW = key_of("asks"), key_of("parent"), key_of("few")
-SLOW = key_of("slow_bulk")
+SLOW, STRICT, UNDONE = key_of("slow_bulk"), key_of("strict_bulk"), key_of("undone_bulk")
 CHILD = child_of("parent", "run")
+
+
+def part_of(definition: str, part: int) -> ProcessKey:
+    return child_of(definition, "all", part)
+
+
+def follow(stack: Stack) -> None:
+    """Everything that was told of children is dealt with."""
+    with stack.wire.unwatched():
+        assert stack.follow()
+
+
+def cancelled(key: ProcessKey, **more: Any) -> Doing:
+    return lambda stack: stack.service.cancel_process(key, **more)
+
+
+def suspended(key: ProcessKey) -> Doing:
+    return lambda stack: stack.service.suspend_process(key)
+
+
+def resumed(key: ProcessKey) -> Doing:
+    return lambda stack: stack.service.resume_process(key)
+
+
+def retried(key: ProcessKey, step: str) -> Doing:
+    return lambda stack: stack.service.retry_step(key, step)
+
+
+#: Two parts under way, of each of which the first item is packed; then what that did is undone.
+PACKED = [
+    start("undone_bulk"),
+    follow,
+    complete(part_of("undone_bulk", 0), "pack:0"),
+    complete(part_of("undone_bulk", 1), "pack:2"),
+]
+UNDOING = [*PACKED, cancelled(UNDONE, compensate=True)]
+#: The first part has failed, the other was given up; then what failed is tried again.
+FAILED_PART = [
+    start("strict_bulk"),
+    follow,
+    complete(part_of("strict_bulk", 1), "pack:2"),
+    fail(part_of("strict_bulk", 0), "pack:0"),
+    follow,
+]
+FAILED_CHILD = [start("parent"), follow, fail(CHILD, "pay"), follow, retried(CHILD, "pay")]
 
 #: What is done before, and what is done then.
 SCENARIOS: dict[str, tuple[list[Doing], Doing]] = {
@@ -322,6 +377,69 @@ SCENARIOS: dict[str, tuple[list[Doing], Doing]] = {
         told("ChildCancellationRequested", PARENT),
     ),
     "a part's start": ([start("slow_bulk")], told("ChildRequested", SLOW)),
+    "a part is asked to undo": (UNDOING, told("ChildCancellationRequested", UNDONE)),
+    "a part that never began is asked to undo": (
+        [start("undone_bulk"), cancelled(UNDONE, compensate=True)],
+        told("ChildCancellationRequested", UNDONE),
+    ),
+    "a part has undone": (
+        [*UNDOING, follow, complete(part_of("undone_bulk", 0), "undo:pack:0")],
+        told("ProcessCancelled", part_of("undone_bulk", 0)),
+    ),
+    "the last part has undone": (
+        [
+            *UNDOING,
+            follow,
+            complete(part_of("undone_bulk", 0), "undo:pack:0"),
+            follow,
+            complete(part_of("undone_bulk", 1), "undo:pack:2"),
+        ],
+        told("ProcessCancelled", part_of("undone_bulk", 1)),
+    ),
+    "a part's start that comes after its undoing": (
+        [start("undone_bulk"), cancelled(UNDONE, compensate=True), follow],
+        told("ChildRequested", UNDONE),
+    ),
+    "a part that failed is tried again": (
+        [*FAILED_PART, retried(STRICT, "all")],
+        told("ChildRequested", STRICT, which=-2),
+    ),
+    "the end of an earlier round that comes once more": (
+        [*FAILED_PART, retried(STRICT, "all")],
+        told("ProcessFailed", part_of("strict_bulk", 0)),
+    ),
+    "an item that is tried again in its part": (
+        [*FAILED_PART, retried(part_of("strict_bulk", 0), "pack:0")],
+        told("ProcessReopened", part_of("strict_bulk", 0)),
+    ),
+    "a child goes on": (FAILED_CHILD, told("ProcessReopened", CHILD)),
+    "a child that went on has ended before its parent hears": (
+        [*FAILED_CHILD, fail(CHILD, "pay", attempt=2)],
+        told("ProcessReopened", CHILD),
+    ),
+    "a child goes on while its parent is suspended": (
+        [
+            start("parent"),
+            follow,
+            fail(CHILD, "pay"),
+            suspended(PARENT),
+            follow,
+            retried(CHILD, "pay"),
+        ],
+        told("ProcessReopened", CHILD),
+    ),
+    "the suspension of children": (
+        [start("slow_bulk"), follow, suspended(SLOW)],
+        told("ProcessSuspended", SLOW),
+    ),
+    "the resumption of children": (
+        [start("slow_bulk"), follow, suspended(SLOW), follow, resumed(SLOW)],
+        told("ProcessResumed", SLOW),
+    ),
+    "a child's start in a suspended parent": (
+        [start("parent"), suspended(PARENT)],
+        told("ChildRequested", PARENT),
+    ),
     "a part's end": (
         [start("bulk"), told("ChildRequested", key_of("bulk"))],
         told("ProcessCompleted", child_of("bulk", "all", 0)),

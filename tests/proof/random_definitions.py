@@ -62,10 +62,14 @@ class _Author:
         self.has_children = has_children
         self.number = 0
         self.compensations: list[Compensation] = []
+        #: What can be undone is, once it fails, and then is not tried again.
+        self.undoes = chance.is_so(70)
 
     def definition(self, name: str) -> ProcessDefinition:
         chance = self.chance
-        steps = self.steps(1, (), 0, most=5)
+        steps = (
+            self.parts() if self.has_children and chance.is_so(20) else self.steps(1, (), 0, most=5)
+        )
         shown = [step.name for step in steps if isinstance(step, ServiceStep)]
         return ProcessDefinition(
             name,
@@ -78,6 +82,20 @@ class _Author:
             outputs={"ok": f"steps.{shown[0]}.output.ok"} if shown and chance.is_so(20) else {},
             search_attributes={"n": "input.n"} if chance.is_so(20) else {},
         )
+
+    def parts(self) -> tuple[AnyStep, ...]:
+        """A long list and what follows, of which nothing handles a failure."""
+        chance = self.chance
+        self.undoes = chance.is_so(40)
+        self.left -= 2
+        foreach = ForEach(
+            items="input.many",
+            steps=self.steps(2, (), 1, most=2),
+            max_concurrency=chance.one_of(9, 2, 1),
+            on_item_failure=chance.one_of("fail", 1, "continue"),
+        )
+        last = ServiceStep(self.name("s"), service="Services.last")
+        return ForEachStep(self.name("s"), foreach=foreach), last
 
     def steps(
         self, depth: int, seen: tuple[str, ...], items: int, *, most: int = 3
@@ -216,7 +234,7 @@ class _Author:
     ) -> AnyStep:
         chance = self.chance
         if chance.is_so(45):
-            lists = ["input.few", "[]", "input.few", "input.many"]
+            lists = ["input.few", "[]", "input.few", *(["input.many"] * 3)]
             lists += [f"steps.{each}.output.list" for each in seen[-1:] if chance.is_so(30)]
             if chance.is_so(3):
                 lists = ["input.n"]  # which is none
@@ -268,7 +286,7 @@ class _Author:
 
     def compensation(self) -> str | None:
         chance = self.chance
-        if not chance.is_so(50):
+        if not (self.undoes and chance.is_so(50)):
             return None
         if self.compensations and chance.is_so(20):
             return chance.one_of(*self.compensations).name

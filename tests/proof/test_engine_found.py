@@ -181,3 +181,25 @@ def test_a_parent_waits_for_a_child_that_was_opened_again_before_its_end_was_tol
     while worlds.of_children:
         worlds.deliver(worlds.of_children.pop(0))
     assert worlds.processes[parent.process_id].step("after").is_open
+
+
+def test_a_block_that_was_rolled_back_and_given_up_begins_anew_with_its_item():
+    inner = block("inner", "rollback", (undone("a"),), (service("b"),))
+    outer = block("outer", "fail_fast", (inner,), (service("c"),))
+    more = ForEach(items="input.items", steps=(outer,), max_concurrency=2)
+    foreach = ForEachStep("all", foreach=more)
+    drive = Drive(foreach, compensations=(undo("undo"),)).start(items=[1, 2])
+    drive.complete("a:0").fail("b:0").fail("c:0").complete("undo:a:0").fail("c:1")
+    assert (drive.state, drive.compensation) == ("failed", None)
+    drive.do(lambda process, now: process.start_step("all", now=now))
+    assert {"a:0", "b:0", "c:0"} <= set(drive.open())
+
+
+def test_what_ended_while_suspended_is_not_done_again_beside_what_is_retried():
+    lists = (service("a"), service("a2")), (service("b"),)
+    drive = Drive(block("both", "fail_fast", *lists)).start().later("1s")
+    drive.do(lambda process, now: process.suspend(now=now)).fail("b").complete("a")
+    drive.do(lambda process, now: process.resume(now=now))
+    assert drive.state == "failed"
+    drive.do(lambda process, now: process.start_step("b", now=now))
+    assert set(drive.open()) == {"both", "a2", "b"}

@@ -138,6 +138,15 @@ def test_events_that_ask_for_no_work_are_passed_over(worker, reports, kind):
     assert reports.completed == []
 
 
+def test_a_long_list_that_is_undone_in_its_parts_asks_no_worker(worker, reports):
+    event = an_event(step="undo:all")
+    event["detail"] |= {"type": "CompensationStarted"}
+    event["detail"].pop("service", None)
+
+    assert worker.handler(event, None) is None
+    assert reports.completed == []
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 from trellis_process.application.engine_service import EngineService
 from trellis_process.domain.definition.steps import ForEachStep
-from trellis_process.domain.engine.children import awaited, awaits
+from trellis_process.domain.engine.children import awaited, awaits, round_of, was_given_up
+from trellis_process.domain.engine.commands import WITH_ITS_WHOLE
+from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
 from trellis_process.domain.engine.undoing_parts import is_asked_for
 from trellis_process.domain.limits import JsonValue
@@ -67,6 +69,8 @@ class ChildrenService:
         elif kind in ENDINGS and "parent" in event:
             self._report(ProcessKey(tenant_id, event["process_id"]))
         elif kind == "ProcessReopened" and "parent" in event:
+            if event.get("reason") == WITH_ITS_WHOLE:
+                return  # by its parent, which may have failed since, and not to be tried again
             self._reopen_parent(ProcessKey(tenant_id, event["process_id"]))
         elif kind in ("ProcessSuspended", "ProcessResumed") and "definition_version" in event:
             self._pass_on(ProcessKey(tenant_id, event["process_id"]))
@@ -81,6 +85,7 @@ class ChildrenService:
         )
         parent = self._waiting(key, told)
         if parent is None:
+            self._end_what_was_started(key, told, ProcessKey(key.tenant_id, event["child_id"]))
             return
         told = replace(told, depth=1 + (parent.parent.depth if parent.parent else 0))
         if told.depth > MAX_DEPTH:
@@ -97,10 +102,9 @@ class ChildrenService:
                     event.get("child_definition_version"),
                 )
             else:
-                items, first = self._part(parent, told)
-                child = self._service.start_part(parent, told, items, first)
-                if event.get("round"):
-                    child = self._service.try_part_again(child.key, event["round"])
+                child = self._start_part(
+                    parent, told, ProcessKey(key.tenant_id, event["child_id"]), event.get("round")
+                )
         except (NotFound, Conflict, InvalidInput) as error:
             self._service.child_refused(key, told, str(error))
             return
@@ -111,40 +115,76 @@ class ChildrenService:
         elif child.state.is_final:
             self._report(child.key)
         elif parent.state is ProcessState.SUSPENDED:
-            self._suspend_or_resume(child.key, parent.state)
+            self._suspend_or_resume(key, child.key)
+
+    def _start_part(
+        self, parent: Process, told: Parent, child: ProcessKey, round_: int | None
+    ) -> Process:
+        """The child for a part; in a later round the one that there is, with the items it has."""
+        if round_:
+            try:
+                return self._service.try_part_again(child, round_)
+            except ProcessNotFound:
+                pass  # given up before it began, or not asked for yet
+        items, first = self._part(parent, told)
+        started = self._service.start_part(parent, told, items, first)
+        return self._service.try_part_again(started.key, round_) if round_ else started
+
+    def _end_what_was_started(self, key: ProcessKey, told: Parent, child: ProcessKey) -> None:
+        """Gives up a child that was started too late by one that died before it saw that."""
+        try:
+            parent = self._process(key)
+            self._process(child)
+        except ProcessNotFound:
+            return
+        if is_asked_for(parent, told):
+            self._give_up(key, told.step_name, told.attempt, child, True)
+        elif was_given_up(self._compiled(parent), parent, told):
+            self._cancel(key, told.step_name, child)
 
     def _reopen_parent(self, key: ProcessKey) -> None:
         """A child goes on after it had failed, and with it who failed because of that."""
         child = self._process(key)
-        if child.parent is None:
-            return
+        if child.parent is None or child.state in (ProcessState.FAILED, ProcessState.CANCELLED):
+            return  # it has ended again, with which its parent stands as it did
         try:
             parent = ProcessKey(child.tenant_id, child.parent.process_id)
             self._service.child_reopened(parent, child.parent)
+            current = self._process(parent)
         except ProcessNotFound:
             logger.warning("a child goes on whose parent is gone", extra={"child_id": key})
-        else:
-            self._report(key)  # it may have ended meanwhile, when nobody waited for it yet
+            return
+        self._report(key)  # it may have ended meanwhile, when nobody waited for it yet
+        if current.state is ProcessState.SUSPENDED and key.process_id in self._awaited(current):
+            self._suspend_or_resume(parent, key)
 
     def _pass_on(self, key: ProcessKey) -> None:
         """Has the children of a process that is suspended, or was, do as it does."""
-        parent = self._process(key)
-        for child_id in self._awaited(parent):
-            self._suspend_or_resume(ProcessKey(key.tenant_id, child_id), parent.state)
+        for child_id in self._awaited(self._process(key)):
+            self._suspend_or_resume(key, ProcessKey(key.tenant_id, child_id))
 
     def _awaited(self, parent: Process) -> set[str]:
         """The ids of the children that a process waits for."""
-        if parent.definition_version is None:
-            return set()
-        engine = self._service.definitions.course(parent.process_type, parent.definition_version)
-        return set(awaited(engine.compiled, parent))
+        return set(awaited(self._compiled(parent), parent))
 
-    def _suspend_or_resume(self, child: ProcessKey, state: ProcessState) -> None:
+    def _compiled(self, parent: Process) -> CompiledDefinition:
+        """What a process with children goes by."""
+        assert parent.definition_version is not None, "no other process has children"
+        engine = self._service.definitions.course(parent.process_type, parent.definition_version)
+        return engine.compiled
+
+    def _suspend_or_resume(self, parent: ProcessKey, child: ProcessKey) -> None:
+        """A child does as its parent does, also where that does otherwise meanwhile."""
+        is_suspended = self._process(parent).state is ProcessState.SUSPENDED
+        done = None
         try:
-            if state is ProcessState.SUSPENDED:
-                self._service.suspend_process(child, reason="its parent is suspended")
-            else:
-                self._service.resume_process(child, reason="its parent goes on")
+            while done is not is_suspended:
+                if is_suspended:
+                    self._service.suspend_process(child, reason="its parent is suspended")
+                else:
+                    self._service.resume_process(child, reason="its parent goes on")
+                done = is_suspended
+                is_suspended = self._process(parent).state is ProcessState.SUSPENDED
         except ProcessNotFound:
             logger.info("a child is to do as its parent does, and has not been started yet")
         except Conflict:
@@ -163,10 +203,8 @@ class ChildrenService:
 
     def _part(self, parent: Process, told: Parent) -> tuple[list[JsonValue], int]:
         """The items of a part, and the index of the first."""
-        assert parent.definition_version is not None, "only a definition has items"
         assert told.part is not None, "it is about a part"
-        engine = self._service.definitions.course(parent.process_type, parent.definition_version)
-        defined = engine.compiled.place(told.step_name).step
+        defined = self._compiled(parent).place(told.step_name).step
         assert isinstance(defined, ForEachStep), "only a foreach has parts"
         step = parent.step(told.step_name)
         size = part_size(defined.foreach)
@@ -183,7 +221,7 @@ class ChildrenService:
     ) -> None:
         """Calls a child off; to ``compensate``, one that has ended undoes what it did as well."""
         if not compensate:
-            self._cancel(parent, child)
+            self._cancel(parent, step_name, child)
             return
         try:
             undone = self._service.undo_part(child, reason=NOT_NEEDED)
@@ -193,11 +231,13 @@ class ChildrenService:
             if undone.state.is_final:
                 self._report(child)
 
-    def _cancel(self, parent: ProcessKey, child: ProcessKey) -> None:
+    def _cancel(self, parent: ProcessKey, step_name: str, child: ProcessKey) -> None:
         try:
             # A part that was given up may have been asked for again meanwhile.
-            if child.process_id not in self._awaited(self._process(parent)):
-                self._service.cancel_process(child, reason=NOT_NEEDED)
+            current = self._process(parent)
+            if child.process_id not in self._awaited(current):
+                round_ = round_of(current, step_name)
+                self._service.give_up_child(child, round_, reason=NOT_NEEDED)
         except ProcessNotFound:
             logger.info("a child was given up before it was started")
         except Conflict:

@@ -328,6 +328,17 @@ class EngineService(ProcessService):
                 output=child.output,
                 error=error,
                 now=now,
+                left_in_round=commands.left_in_round(child),
+            ),
+        )
+
+    def give_up_child(self, child: ProcessKey, round_: int, *, reason: str) -> None:
+        """Has a child end whose parent gave it up, after so many rounds, unless it undoes."""
+        self._change(
+            child,
+            self._load(child),
+            lambda current, now: commands.give_up_child(
+                current, round_=round_, now=now, reason=reason
             ),
         )
 

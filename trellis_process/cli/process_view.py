@@ -44,7 +44,7 @@ def print_processes(console: Console, processes: Iterable[Process], now: datetim
         (
             process.process_id,
             _type(process),
-            _about(process),
+            _part(process) or _about(process),
             _state(process.state.value),
             _done(process),
             span((now - process.started_at).total_seconds()),
@@ -198,6 +198,13 @@ def _about(process: Process) -> str:
     if process.aggregate_id == process.process_id:
         return ""
     return f"{process.aggregate_type} {process.aggregate_id}"
+
+
+def _part(process: Process) -> str:
+    """Of whose long list it deals with a part; such a process is no journey of its own."""
+    if process.parent is None or process.parent.part is None:
+        return ""
+    return f"part {process.parent.part} of {process.parent.process_id}"
 
 
 def _reason(process: Process) -> str:

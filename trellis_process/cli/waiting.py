@@ -54,6 +54,8 @@ def _children(step: ProcessStep) -> str:
         return _items(progress)
     if "open" not in progress:
         return "its child"
+    if "left" in progress:
+        return _parts_undone(progress)
     if "undoing" in progress:
         return f"undoes its branches, after: {short(progress['undoing'], _LONGEST_ERROR)}"
     said = f"branches open: {', '.join(progress['open'])}"
@@ -72,3 +74,10 @@ def _items(progress: dict[str, Any]) -> str:
         index, why = progress["failed"][0]
         said += f", {failed:,} failed (item {index}: {short(why, _LONGEST_ERROR)})"
     return said
+
+
+def _parts_undone(progress: dict[str, Any]) -> str:
+    # Of an earlier round's attempts all that had begun is still to come.
+    to_come = progress["left"] + sum(begun for _, begun in progress.get("before", ()))
+    said = f"{len(progress['open']):,} of its parts to undo what they completed"
+    return f"{said}, {to_come:,} after that" if to_come else said

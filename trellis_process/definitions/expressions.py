@@ -183,7 +183,8 @@ class Expression:
         )
         if isinstance(value, dict):
             what = "a mapping with keys that are no text"
-        raise ExpressionError(self.text, f"its value is {what}, which is no JSON")
+        hint = "; string(…) makes text of it" if what == "a timestamp" else ""
+        raise ExpressionError(self.text, f"its value is {what}, which is no JSON{hint}")
 
 
 def parse(text: str) -> Expression:

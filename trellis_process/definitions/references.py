@@ -18,12 +18,13 @@ from trellis_process.domain.definition.steps import (
     HumanTask,
     HumanTaskStep,
     LlmIntent,
+    LlmIntentStep,
     Query,
     SendStep,
+    ServiceStep,
     SubprocessStep,
     Transition,
     WaitStep,
-    WorkStep,
 )
 from trellis_process.errors import ExpressionError, InvalidInput
 
@@ -56,7 +57,8 @@ _EXPRESSIONS: tuple[tuple[type, str], ...] = (
 )
 #: Fields whose values hold expressions, however deep.
 _TEMPLATES: tuple[tuple[type, str], ...] = (
-    (WorkStep, "inputs"),
+    (ServiceStep, "inputs"),
+    (LlmIntentStep, "inputs"),
     (SendStep, "inputs"),
     (HumanTaskStep, "inputs"),
     (SubprocessStep, "inputs"),

@@ -55,10 +55,15 @@ class Report:
 
     def near(self, given: object, known: Collection[str]) -> str:
         """``; did you mean 'x'?``, where something near is known."""
+        nearest = self.nearest(given, known)
+        return "" if nearest is None else f"; did you mean {nearest!r}?"
+
+    def nearest(self, given: object, known: Collection[str]) -> str | None:
+        """What is known that may have been meant; None where nothing is near."""
         if not isinstance(given, str) or len(given) > 100:
-            return ""
+            return None
         if self._comparisons + len(known) > _MAX_COMPARISONS:
-            return ""
+            return None
         self._comparisons += len(known)
         matcher = SequenceMatcher(b=given.lower())
         best, nearest = _NEAR, None
@@ -69,7 +74,7 @@ class Report:
                 ratio = matcher.ratio()
                 if ratio > best or (ratio == best and nearest is None):
                     best, nearest = ratio, name
-        return "" if nearest is None else f"; did you mean {nearest!r}?"
+        return nearest
 
     def _add(self, path: Path, code: str, message: str, severity: Severity, of_key: bool) -> None:
         if self.is_full:

@@ -111,7 +111,7 @@ def check_transitions(outline: Outline, report: Report) -> None:
 def check_reached(outline: Outline, report: Report) -> None:
     """Finds steps that nothing leads to."""
     for steps in outline.lists:
-        reached = _reached(steps, outline)
+        reached = _reached(steps, outline, report)
         for position, step in enumerate(steps.steps):
             if position not in reached:
                 name = step.text("name")
@@ -121,8 +121,14 @@ def check_reached(outline: Outline, report: Report) -> None:
                 report.error(step.path, "unreachable", message)
 
 
-def _reached(steps: StepList, outline: Outline) -> set[int]:
-    places = {step.text("name"): place for place, step in enumerate(steps.steps)}
+def _reached(steps: StepList, outline: Outline, report: Report) -> set[int]:
+    # One mistake is one error: a misspelt way leads to what it is most like, and where two steps
+    # share a name a way leads to both.
+    places: dict[str, list[int]] = {}
+    for place, step in enumerate(steps.steps):
+        if (name := step.text("name")) is not None:
+            places.setdefault(name, []).append(place)
+    known = (*places, *_ENDS)
     reached: set[int] = set()
     todo = [0] if steps.steps else []
     while todo:
@@ -131,7 +137,11 @@ def _reached(steps: StepList, outline: Outline) -> set[int]:
             continue
         reached.add(place)
         step = steps.steps[place]
-        todo += [places[way.target] for way in ways_of(step, outline) if way.target in places]
+        for way in ways_of(step, outline):
+            target: str | None = way.target
+            if target not in places and target not in _ENDS:
+                target = report.nearest(target, known)
+            todo += places.get(target or "", ())
         if goes_on(step, outline):
             todo.append(place + 1)
     return reached

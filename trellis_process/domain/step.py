@@ -28,6 +28,7 @@ _NOT_NEEDED: dict[str, JsonValue] = {
     "error": None,
     "resume_data": None,
     "service": None,
+    "priority": None,
     "input": None,
     "task": None,
     "progress": None,
@@ -83,6 +84,8 @@ class ProcessStep:
     first_attempt: int = 1
     #: The service that does its work, while it is open.
     service: str | None = None
+    #: How soon, 0 to 9 and the lower the sooner, where a definition says so; None is 5.
+    priority: int | None = None
     #: What that service, or that person, is given; kept while it is open.
     input: JsonValue = None
     #: What a person is asked, while it is open.

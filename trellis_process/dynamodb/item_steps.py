@@ -55,6 +55,7 @@ SHORT_NAMES: dict[str, str] = {
     "task": "h",
     "outcome": "c",
     "progress": "j",
+    "priority": "o",
 }
 _LONG_NAMES = {short: name for name, short in SHORT_NAMES.items()}
 _USUAL: dict[str, Any] = {

@@ -145,6 +145,7 @@ def _work(process: Process, step: ProcessStep) -> dict[str, Any]:
     return {
         "metadata": process.metadata,
         "service": step.service,
+        "priority": step.priority,
         "input": step.input,
         "retries_permitted": step.retries_permitted,
         "first_attempt": step.first_attempt if step.first_attempt > 1 else None,

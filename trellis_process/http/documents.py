@@ -81,6 +81,9 @@ class Step(BaseModel):
         None, ge=2, description="The first attempt since it was last entered; missing if that is 1."
     )
     service: str | None = Field(None, description="The service that does its work, while open.")
+    priority: int | None = Field(
+        None, ge=0, le=9, description="How soon, the lower the sooner; missing is 5."
+    )
     input: JsonValue = Field(None, description="What that service, or a person, is given.")
     task: Task | None = Field(None, description="What a person is asked, while it is open.")
     outcome: str | None = Field(None, description="Its named result, as a person chose it.")

@@ -24,7 +24,7 @@ from trellis_process.runner.bus import Bus, Event, as_on_the_bus
 from trellis_process.runner.pick_up import OPEN, asked_again, not_needed
 from trellis_process.runner.store import ObservedProcesses, ObservedTrackers, Store
 from trellis_process.worker import Worker
-from trellis_process.worker.delivery import WORK
+from trellis_process.worker.delivery import asks_for_work
 from trellis_process.worker.step_handler import StepFunction
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ class Runner:
             if event["type"] in types:
                 listener(event)
         self._children.handle(event)
-        if event["type"] in WORK:
+        if asks_for_work(event):
             self._ask_for(event)
 
     def _ask_for(self, event: Event) -> None:

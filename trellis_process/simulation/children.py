@@ -13,7 +13,7 @@ from trellis_process.domain.definition.process_definition import ProcessDefiniti
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import commands as engine_commands
 from trellis_process.domain.engine import names
-from trellis_process.domain.engine.children import awaited, awaits
+from trellis_process.domain.engine.children import awaited, awaits, round_of
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
 from trellis_process.domain.engine.undoing_parts import DONE
@@ -198,6 +198,7 @@ class Children:
                 output=child.output,
                 error=error,
                 now=now,
+                left_in_round=engine_commands.left_in_round(child),
             )
 
         self._world.plan(self._world.now, lambda: self._world.change(parent, trigger))
@@ -210,7 +211,8 @@ class Children:
         """A child is not needed any more; where asked it undoes what it completed."""
         child = self._world.followed.get(event.child_id)
         if child is not None:
-            self._world.plan(self._world.now, lambda: self._give_up(child, event.compensate))
+            compensate, round_ = bool(event.compensate), round_of(followed.process, event.step_name)
+            self._world.plan(self._world.now, lambda: self._give_up(child, compensate, round_))
         elif event.compensate:  # it completed nothing that could be undone
             self._part_undone(followed, event.step_name, event.attempt, event.child_id, DONE)
 
@@ -223,7 +225,7 @@ class Children:
                 trigger = _suspend if parent.state is ProcessState.SUSPENDED else _resume
                 self._world.attempt(child, None, trigger)
 
-    def _give_up(self, child: Followed, compensate: bool) -> None:
+    def _give_up(self, child: Followed, compensate: bool, round_: int) -> None:
         if compensate:
             self._world.change(
                 child,
@@ -231,7 +233,11 @@ class Children:
             )
         else:
             self._world.attempt(
-                child, None, lambda process, now: process.cancel(now=now, reason=NOT_NEEDED)
+                child,
+                None,
+                lambda process, now: engine_commands.give_up_child(
+                    process, round_=round_, now=now, reason=NOT_NEEDED
+                ),
             )
 
     def _part_undone(

@@ -33,6 +33,12 @@ class NotWork(Exception):
     """
 
 
+def asks_for_work(event: Event) -> bool:
+    """Whether a service is to do something: parts of a long list are undone by their own events."""
+    is_undone_in_parts = event["type"] == "CompensationStarted" and "service" not in event
+    return event["type"] in WORK and not is_undone_in_parts
+
+
 def deliver(delivered: Mapping[str, Any], work: Callable[[Event], object]) -> dict[str, Any] | None:
     """Does what one invocation of a function brings.
 

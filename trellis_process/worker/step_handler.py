@@ -11,7 +11,7 @@ from trellis_process.client.requests import readable_error
 from trellis_process.domain.limits import MAX_CODE_CHARACTERS, JsonValue
 from trellis_process.errors import Conflict, InvalidInput
 from trellis_process.worker.context import StepContext
-from trellis_process.worker.delivery import WORK, Event, NotWork, deliver
+from trellis_process.worker.delivery import Event, NotWork, asks_for_work, deliver
 from trellis_process.worker.endings import AttemptOver, Failed, Fatal, RetryAfter, Suspended
 from trellis_process.worker.tracker import Tracker
 
@@ -50,7 +50,7 @@ class StepHandler:
         return deliver(event, self._work)
 
     def _work(self, event: Event) -> None:
-        if event["type"] not in WORK:
+        if not asks_for_work(event):
             return
         if event.get(self.field) != self.name:
             raise NotWork(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trellis_process.client import TrellisClient
 from trellis_process.domain.limits import check_name
 from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVICE
-from trellis_process.worker.delivery import WORK, Event, NotWork, deliver
+from trellis_process.worker.delivery import Event, NotWork, asks_for_work, deliver
 from trellis_process.worker.step_handler import StepFunction, StepHandler
 from trellis_process.worker.tracker import Tracker
 
@@ -85,10 +85,10 @@ class Worker:
 
     def does(self, event: Event) -> bool:
         """Whether it has a function for the work that an event asks for."""
-        return event["type"] in WORK and self._handler_for(event) is not None
+        return asks_for_work(event) and self._handler_for(event) is not None
 
     def _work(self, event: Event) -> None:
-        if event["type"] not in WORK:
+        if not asks_for_work(event):
             return
         handler = self._handler_for(event)
         if handler is None:

@@ -26,6 +26,7 @@ COMPLETE = (
 FAIL = "fail"  # ends it without
 TIMED_OUT = "timed_out"  # the outcome of a human task that nobody completed in time
 COMPLETED = "completed"  # the outcome of one that declares none
+USUAL_PRIORITY = 5
 
 FORBID: dict[str, Any] = {"extra": "forbid"}
 
@@ -80,14 +81,13 @@ class WorkStep(StepDefinition):
     """What steps have whose work is done by a service outside."""
 
     _: KW_ONLY
-    inputs: Inputs = field(default_factory=dict)
     #: How long one attempt may take.
     timeout: Duration | None = None
     retry: Retry = RETRY
     #: The compensation that undoes it.
     compensate_with: str | None = None
     #: The lower, the sooner, for whoever does the work: 0 to 9.
-    priority: int = 5
+    priority: int = USUAL_PRIORITY
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class ServiceStep(WorkStep):
 
     _: KW_ONLY
     service: str
+    inputs: Inputs = field(default_factory=dict)
     kind: Literal["service"] = "service"
 
 
@@ -161,7 +162,7 @@ class HumanTaskStep(StepDefinition):
     human_task: HumanTask
     inputs: Inputs = field(default_factory=dict)
     compensate_with: str | None = None
-    priority: int = 5
+    priority: int = USUAL_PRIORITY
     kind: Literal["human_task"] = "human_task"
 
 
@@ -254,6 +255,7 @@ class LlmIntentStep(WorkStep):
 
     _: KW_ONLY
     llm_intent: LlmIntent
+    inputs: Inputs = field(default_factory=dict)
     kind: Literal["llm_intent"] = "llm_intent"
 
 

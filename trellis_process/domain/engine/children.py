@@ -13,7 +13,7 @@ from trellis_process.domain.engine import names
 from trellis_process.domain.engine.progress import PartProgress, progress_of
 from trellis_process.domain.engine.step_kind import StepKind
 from trellis_process.domain.process import Parent, Process
-from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.states import StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 
 if TYPE_CHECKING:
@@ -83,6 +83,27 @@ def awaited(compiled: CompiledDefinition, process: Process) -> Iterator[str]:
         goes_along = isinstance(defined, SubprocessStep) and not defined.abandon
         for part in (None,) if goes_along else parts:
             yield names.child_id(process.process_id, step.name, step.attempt, part)
+
+
+def round_of(process: Process, step_name: str) -> int:
+    """How often a foreach of a process had its parts try again; 0 for any other step."""
+    step = process.steps.get(step_name)
+    progress = None if step is None else progress_of(step)
+    return progress.round if isinstance(progress, PartProgress) else 0
+
+
+def was_given_up(compiled: CompiledDefinition, process: Process, told: Parent) -> bool:
+    """Whether a process gave up the child that was told this of its parent, while it waited."""
+    step = process.steps.get(told.step_name)
+    if step is None or awaits(process, told):
+        return False
+    defined = compiled.place(told.step_name).step
+    if isinstance(defined, SubprocessStep) and defined.abandon:
+        return False
+    if step.attempt != told.attempt or step.state is not StepState.FAILED:
+        return True
+    parts = progress_of(step)  # it failed because of its children, or those gave up
+    return isinstance(parts, PartProgress) and told.part in parts.open
 
 
 def awaits(process: Process, told: Parent) -> bool:

@@ -14,7 +14,7 @@ from trellis_process.domain.engine import children, names, parts, timers, undoin
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.engine.foreach import begin_items
-from trellis_process.domain.engine.progress import ItemProgress
+from trellis_process.domain.engine.progress import ItemProgress, PartProgress, without
 from trellis_process.domain.engine.reopening import reopen, rerun, try_again
 from trellis_process.domain.engine.values import Values
 from trellis_process.domain.engine.waits import give_signal
@@ -44,6 +44,8 @@ from trellis_process.errors import (
 
 MAX_SIGNALS = 100  # kept until a step takes them, in one process
 MAX_SIGNAL_IDS = 20  # remembered, to know a repeated signal
+#: Why a part goes on after its end, where no person let it.
+WITH_ITS_WHOLE = "its whole is tried again"
 
 
 def start(
@@ -263,15 +265,21 @@ def child_ended(
     output: JsonValue,
     error: str,
     now: datetime,
+    left_in_round: int | None = None,
     actor: str | None = None,
 ) -> None:
-    """A child says how it ended; what the step does not wait for any more changes nothing."""
+    """A child says how it ended; what the step does not wait for any more changes nothing.
+
+    ``left_in_round`` as of that function: the end of an earlier round changes nothing either.
+    """
     engine = _engine(process)
     told = Parent(process_id=process.process_id, step_name=step_name, attempt=attempt, part=part)
     if not children.awaits(process, told):
         return
+    step = process.step(step_name)
+    if left_in_round is not None and left_in_round < PartProgress.of(step.progress).round:
+        return  # it has not heard yet that it is to try again what failed
     with Change(process, now, actor) as change:
-        step = process.step(step_name)
         if part is not None:
             run = engine.run(change)
             foreach = _foreach(engine.compiled, step_name)
@@ -295,7 +303,10 @@ def child_reopened(process: Process, told: Parent, *, now: datetime) -> None:
         return
     with suppress(StepFinished, Compensating, Compensated), Change(process, now) as change:
         run = engine.run(change)
-        reopen(run, step)
+        if step.name in process.unrouted:  # it is suspended, and nothing has followed yet
+            process.unrouted = without(process.unrouted, step.name)
+        else:
+            reopen(run, step)
         if told.part is None:
             children.wait_again(run, step)
         else:
@@ -307,22 +318,53 @@ def try_part_again(process: Process, round_: int, *, now: datetime) -> None:
     """What failed in a part, or was given up, is tried again, because its whole is.
 
     Once for each round. A part of which everything is done, or undone, stays as it is, and so does
-    one that is open.
+    one that is open, which only keeps in mind that it has heard.
     """
     engine, root = _engine(process), process.step(str(names.foreach_of_part(process)))
-    if not process.state.is_final or process.compensation is not None or root.progress is None:
+    if root.is_open and process.state is not ProcessState.COMPENSATING:
+        is_behind = ItemProgress.of(root.progress).round < round_
+    else:
+        left = left_in_round(process)
+        is_behind = left is not None and left < round_
+    if not is_behind:
         return
-    progress = ItemProgress.of(root.progress)
-    if progress.round >= round_:
-        return
-    with Change(process, now) as change:
+    heard = ItemProgress.of(root.progress)._replace(round=round_)
+    with Change(process, now, reason=WITH_ITS_WHOLE) as change:
+        if root.is_open:
+            change.put(replace(root, progress=heard.as_json()))
+            return
         run = engine.run(change)
         change.open_again()
         process.output = None
         change.record(happened.ProcessReopened, step_name=root.name)
-        kept = progress._replace(round=round_).as_json()
-        try_again(run, replace(root, progress=kept))
+        try_again(run, change.put(replace(root, progress=heard.as_json())))
         run.settle()
+
+
+def left_in_round(process: Process) -> int | None:
+    """The round in which a part ended that has something left to try again; None without that."""
+    name = names.foreach_of_part(process)
+    if name is None or not process.state.is_final or process.compensation is not None:
+        return None
+    root = process.step(name)
+    if root.state is StepState.SKIPPED or root.progress is None:
+        return None
+    return ItemProgress.of(root.progress).round
+
+
+def give_up_child(
+    process: Process, *, round_: int, now: datetime, reason: str | None = None
+) -> None:
+    """A child is not needed any more. One that undoes what it did goes on with that.
+
+    ``round_`` is how often the parent had its parts try again when it gave this one up: one that
+    has heard of a later round is needed after all. Raises ProcessFinished.
+    """
+    name = names.foreach_of_part(process)
+    root = None if name is None else process.step(name)
+    is_needed = root is not None and root.is_open and _round_of(root) > round_
+    if process.state is not ProcessState.COMPENSATING and not is_needed:
+        process.cancel(now=now, reason=reason)
 
 
 def part_undone(
@@ -378,6 +420,10 @@ def _engine(process: Process) -> Engine:
     if not isinstance(process.course, Engine):
         raise NoDefinition(process.process_id)
     return process.course
+
+
+def _round_of(root: ProcessStep) -> int:
+    return ItemProgress.of(root.progress).round
 
 
 def _foreach(compiled: CompiledDefinition, step_name: str) -> ForEachStep:

@@ -10,7 +10,7 @@ from trellis_process.domain.definition.process_definition import Compensation
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.steps import COMPLETED, HumanTaskStep, WorkStep
 from trellis_process.domain.definition.steps import TIMED_OUT as TIMED_OUT_OUTCOME
-from trellis_process.domain.engine import names
+from trellis_process.domain.engine import names, undoing_parts
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.kinds import KINDS
 from trellis_process.domain.engine.progress import ItemProgress, PartProgress, Progress, progress_of
@@ -121,10 +121,14 @@ class Engine:
             if change.process.state is not ProcessState.IN_PROGRESS:
                 return
             step = change.process.step(name)  # as it is now: the one before may have ended it
-            if step.is_open and step.undoes is None:
+            if not step.is_open:
+                continue
+            if step.undoes is None:
                 defined = self.compiled.place(name).step
                 KINDS[type(defined)].go_on(run, defined, step)
-                run.settle()
+            else:
+                undoing_parts.go_on(run, step)
+            run.settle()
 
     def deadline_passed(self, change: Change) -> None:
         """As Course.deadline_passed: it fails, and undoes what had been completed."""

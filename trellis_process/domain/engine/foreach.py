@@ -28,6 +28,10 @@ class Foreach(Holder[ForEachStep]):
 
     def begin(self, run: Run, defined: ForEachStep, step: ProcessStep) -> None:
         """As StepKind.begin."""
+        before = run.process.steps.get(step.name)
+        if before is not None and step.name == names.foreach_of_part(run.process):
+            _begin_part_again(run, defined, step, before)
+            return
         expression = defined.foreach.items
         listed = run.values(step.name).value(expression)
         total = items.count_of(expression, listed)
@@ -113,6 +117,18 @@ def begin_items(
     """The items that the waiting step's input holds are dealt with in this process."""
     progress = ItemProgress(first, total, next=first, open=(), done={}, failed={})
     _go_on(run, defined, step, progress)
+
+
+def _begin_part_again(
+    run: Run, defined: ForEachStep, step: ProcessStep, before: ProcessStep
+) -> None:
+    """The items of a part are dealt with anew; of the whole list it knows nothing."""
+    kept = ItemProgress.of(before.progress)
+    step = step.waiting(WaitingFor.CHILDREN, run.change.now)
+    again = ItemProgress(
+        kept.first, kept.total, kept.first, open=(), done={}, failed={}, round=kept.round
+    )
+    _go_on(run, defined, replace(step, input=before.input), again)
 
 
 def _go_on(run: Run, defined: ForEachStep, step: ProcessStep, progress: ItemProgress) -> None:

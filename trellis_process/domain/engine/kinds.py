@@ -11,6 +11,7 @@ from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.definition.steps import (
     COMPLETED,
     TIMED_OUT,
+    USUAL_PRIORITY,
     AnyStep,
     ConditionStep,
     ForEachStep,
@@ -23,6 +24,7 @@ from trellis_process.domain.definition.steps import (
     SideEffectStep,
     SubprocessStep,
     WaitStep,
+    WorkStep,
 )
 from trellis_process.domain.engine import timers
 from trellis_process.domain.engine.branches import Branches
@@ -30,6 +32,7 @@ from trellis_process.domain.engine.children import Child
 from trellis_process.domain.engine.foreach import Foreach
 from trellis_process.domain.engine.step_kind import Holder, StepKind
 from trellis_process.domain.engine.waits import Wait
+from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVICE
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.step import ProcessStep
@@ -45,7 +48,13 @@ class Service(StepKind[ServiceStep]):
     def begin(self, run: Run, defined: ServiceStep, step: ProcessStep) -> None:
         """As StepKind.begin."""
         given = run.values(step.name).resolve(defined.inputs)
-        run.change.start_attempt(replace(step, service=defined.service, input=given))
+        _ask(run, defined, step, defined.service, given)
+
+
+def _ask(run: Run, defined: WorkStep, step: ProcessStep, service: str, given: JsonValue) -> None:
+    """The first attempt at a step begins, which is the work of a service."""
+    priority = None if defined.priority == USUAL_PRIORITY else defined.priority
+    run.change.start_attempt(replace(step, service=service, priority=priority, input=given))
 
 
 class Query(StepKind[QueryStep]):
@@ -60,7 +69,7 @@ class Query(StepKind[QueryStep]):
             "order_by": query.order_by,
             "limit": query.limit,
         }
-        run.change.start_attempt(replace(step, service=QUERY_SERVICE, input=given))
+        _ask(run, defined, step, QUERY_SERVICE, given)
 
 
 class LlmIntent(StepKind[LlmIntentStep]):
@@ -75,7 +84,7 @@ class LlmIntent(StepKind[LlmIntentStep]):
             "inputs": run.values(step.name).resolve(defined.inputs),
             "output_schema": dict(intent.output_schema),
         }
-        run.change.start_attempt(replace(step, service=LLM_INTENT_SERVICE, input=given))
+        _ask(run, defined, step, LLM_INTENT_SERVICE, given)
 
 
 class Send(StepKind[SendStep]):

@@ -29,7 +29,7 @@ def begin(run: Run, defined: ForEachStep, step: ProcessStep, total: int) -> None
     last = run.process.steps.get(step.name)
     visit = None if last is None else progress_of(last)
     if last is not None and isinstance(visit, PartProgress) and step.name in run.process.to_undo:
-        progress = progress._replace(before=(*visit.before, (last.attempt, visit.next)))
+        progress = progress._replace(before=(*visit.before, (last.attempt, visit.begun)))
     go_on(run, defined, step, progress)
 
 
@@ -59,6 +59,8 @@ def try_again(run: Run, defined: ForEachStep, step: ProcessStep, progress: PartP
         failed={},
         round=progress.round + 1,
         before=progress.before,
+        asked=progress.begun,
+        given_up=(*progress.given_up, *progress.open),
     )
     go_on(run, defined, step.waiting_again(WaitingFor.CHILDREN), again)
 
@@ -122,4 +124,8 @@ def _with_more(
             part=part,
             round=progress.round or None,
         )
-    return progress._replace(open=(*progress.open, *asked), next=progress.next + len(asked))
+    return progress._replace(
+        open=(*progress.open, *asked),
+        next=progress.next + len(asked),
+        given_up=tuple(part for part in progress.given_up if part not in asked),
+    )

@@ -132,6 +132,15 @@ class PartProgress(NamedTuple):
     round: int = 0
     #: The attempts of earlier visits that may have to be undone yet, and how many parts each had.
     before: tuple[tuple[int, int], ...] = ()
+    #: How many parts were asked for in earlier rounds.
+    asked: int = 0
+    #: Those that were given up in an earlier round, and not asked for since: some never began.
+    given_up: tuple[int, ...] = ()
+
+    @property
+    def begun(self) -> int:
+        """How many parts were asked for in any round: the first ones."""
+        return max(self.next, self.asked)
 
     @classmethod
     def of(cls, kept: JsonValue) -> Self:
@@ -146,6 +155,8 @@ class PartProgress(NamedTuple):
             dict(kept["failed"]),
             kept.get("round", 0),
             _pairs(kept),
+            kept.get("asked", 0),
+            tuple(kept.get("given_up", ())),
         )
 
     def as_json(self) -> JsonValue:
@@ -164,6 +175,10 @@ class PartProgress(NamedTuple):
             kept["round"] = self.round
         if self.before:
             kept["before"] = [list(each) for each in self.before]
+        if self.asked:
+            kept["asked"] = self.asked
+        if self.given_up:
+            kept["given_up"] = list(self.given_up)
         return kept
 
 

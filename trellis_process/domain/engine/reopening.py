@@ -13,6 +13,7 @@ from trellis_process.domain.engine.progress import (
     progress_of,
     why_undone,
 )
+from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import (
@@ -39,12 +40,11 @@ def reopen(run: Run, step: ProcessStep) -> None:
     if process.state is ProcessState.COMPENSATING:
         raise Compensating(action)
     is_cause = process.state is ProcessState.FAILED and all(
-        each.state is StepState.FAILED and run.place(each.name).step.on_failure in (None, FAIL)
-        for each in (step, *around)
+        each.state is StepState.FAILED and _ends_its_list(run, each) for each in (step, *around)
     )
     if not is_cause or step.undoes is not None:
         raise StepFinished(action, step.name, step.state)
-    undone = [each.undoes for each in process.steps.values() if each.undoes is not None]
+    undone = _undone(process)
     rolled_back = any(why_undone(each) is not None for each in around)
     if process.compensation is not None or (rolled_back and undone):
         raise Compensated(action, undone)
@@ -102,6 +102,9 @@ def rerun(run: Run, step: ProcessStep) -> None:
         raise Suspended(action)
     if process.state in (ProcessState.COMPLETED, ProcessState.CANCELLED):
         raise ProcessFinished(action, process.state)
+    if process.compensation is not None and names.foreach_of_part(process) is not None:
+        # Its parent counts it as undone.
+        raise Compensated(action, _undone(process))
     around = _around(run, step)
     if step.undoes is not None or step.is_open or not all(each.is_open for each in around):
         raise StepFinished(action, step.name, step.state)
@@ -116,6 +119,10 @@ def rerun(run: Run, step: ProcessStep) -> None:
     for each in around[:1]:
         _reopen(run, each, step)
     run.enter(run.place(step.name).step, names.items_of(step.name), on_purpose=True)
+
+
+def _undone(process: Process) -> list[str]:
+    return [each.undoes for each in process.steps.values() if each.undoes is not None]
 
 
 def _around(run: Run, step: ProcessStep) -> list[ProcessStep]:
@@ -153,7 +160,9 @@ def _begin_inside(run: Run, around: ProcessStep, cause: ProcessStep) -> None:
             if each.state is StepState.CANCELLED and each.ended_at == around.ended_at
         ]
         if not given_up:
-            run.enter(listed[0], items, on_purpose=True)
+            _go_on_in(run, around, listed, here, items)
+        elif why_undone(given_up[0]) is not None:  # nothing of it is left that could stay
+            run.enter(run.place(given_up[0].name).step, items, on_purpose=True)
         elif isinstance(progress_of(given_up[0]), PartProgress):
             try_again(run, given_up[0])
         elif holds_steps(given_up[0]):
@@ -161,3 +170,26 @@ def _begin_inside(run: Run, around: ProcessStep, cause: ProcessStep) -> None:
             _begin_inside(run, given_up[0], cause)
         else:
             run.enter(run.place(given_up[0].name).step, items, on_purpose=True)
+
+
+def _go_on_in(
+    run: Run, around: ProcessStep, listed: tuple[AnyStep, ...], here: list[ProcessStep], items: str
+) -> None:
+    """A list goes on in which nothing was given up: it never began, or nothing had followed yet.
+
+    The latter where a step ended while the process was suspended, and that ended as it resumed.
+    """
+    since = around.started_at or run.change.now
+    ended = [each for each in here if each.ended_at is not None and each.ended_at > since]
+    latest = max(reversed(ended), key=lambda step: step.ended_at or since, default=None)
+    if latest is None or latest.state is StepState.CANCELLED:
+        run.enter(listed[0], items, on_purpose=True)
+    elif latest.state is StepState.FAILED and _ends_its_list(run, latest):
+        try_again(run, latest)
+    else:
+        run.follow(latest.name)
+
+
+def _ends_its_list(run: Run, step: ProcessStep) -> bool:
+    """Whether the failure of a step is that of the list in which it stands."""
+    return run.place(step.name).step.on_failure in (None, FAIL)

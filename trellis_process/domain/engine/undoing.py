@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.duration import in_ms
 from trellis_process.domain.definition.process_definition import Compensation
-from trellis_process.domain.engine import undoing_parts
+from trellis_process.domain.engine import names, undoing_parts
 from trellis_process.domain.engine.progress import why_undone
 from trellis_process.domain.engine.undoing_parts import DONE
 from trellis_process.domain.process import Process
@@ -35,7 +35,9 @@ def end(run: Run, state: ProcessState, reason: str | None, *, compensate: bool) 
     process = run.process
     under_way = _is_under_way(run)
     if not compensate or not (process.to_undo or under_way):
-        if process.state is ProcessState.COMPENSATING or under_way:
+        # Of a part nothing is said before it is asked to undo: what is left can still be.
+        cut_off = under_way and names.foreach_of_part(process) is None
+        if process.state is ProcessState.COMPENSATING or cut_off:
             process.compensation = PARTIAL
         elif compensate and _how_far(process) == PARTIAL:
             process.compensation = PARTIAL  # by what was rolled back before
@@ -64,7 +66,7 @@ def undo_part(run: Run, reason: str | None) -> None:
         ends_as = ProcessState.FAILED if had_failed else ProcessState.CANCELLED
         run.end_process(ends_as, reason, compensate=True)
     if process.state.is_final:
-        process.compensation = process.compensation or DONE  # nothing was to be undone
+        process.compensation = process.compensation or _how_far(process)
 
 
 def roll_back(run: Run, block: ProcessStep) -> None:
@@ -146,9 +148,10 @@ def _all_undone(run: Run, block: str | None) -> None:
 
 
 def _how_far(process: Process) -> str:
-    """How far everything was undone that had to be."""
+    """How far everything was undone that had to be; of what was cut off nobody knows."""
     undo = (step for step in process.steps.values() if step.undoes is not None)
-    return PARTIAL if any(step.state is StepState.FAILED for step in undo) else DONE
+    is_partial = any(step.state in (StepState.FAILED, StepState.CANCELLED) for step in undo)
+    return PARTIAL if is_partial else DONE
 
 
 def _is_under_way(run: Run, block: str | None = None) -> bool:

@@ -14,7 +14,7 @@ from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import items, names
 from trellis_process.domain.engine.progress import PartProgress, UndoProgress, progress_of, without
 from trellis_process.domain.process import Parent, Process
-from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import UNDO, ProcessStep
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def begin(run: Run, undo: ProcessStep, foreach: ProcessStep) -> bool:
     run.change.record(
         happened.CompensationStarted, step_name=undo.name, attempt=undo.current_attempt
     )
-    _go_on(run, undo, UndoProgress(foreach.attempt, left=parts.next, before=parts.before))
+    _go_on(run, undo, UndoProgress(foreach.attempt, left=parts.begun, before=parts.before))
     return True
 
 
@@ -46,13 +46,13 @@ def ended(run: Run, undo: ProcessStep, part: int, compensation: str | None) -> N
     """A child has undone what it completed of that part, or some of it; None: it is not there."""
     assert undo.undoes is not None, "it undoes a step"
     progress, foreach = UndoProgress.of(undo.progress), run.process.step(undo.undoes)
-    # One that was under way to the end was perhaps never started; of any other nobody knows any
-    # more what it completed.
+    # One that was under way to the end, or when it was given up, was perhaps never started; of any
+    # other nobody knows any more what it completed.
     parts = progress_of(foreach)
     may_be_missing = (
         isinstance(parts, PartProgress)
         and progress.attempt == foreach.attempt
-        and part in parts.open
+        and part in (*parts.open, *parts.given_up)
     )
     is_whole = compensation == DONE or (compensation is None and may_be_missing)
     progress = progress._replace(
@@ -74,14 +74,32 @@ def open_parts(process: Process, step_name: str, attempt: int) -> dict[str, int]
 
 
 def is_asked_for(process: Process, told: Parent) -> bool:
-    """Whether a process has undone a foreach, or is about to, of which that child is a part."""
-    undo = process.steps.get(UNDO + told.step_name)
-    return told.part is not None and undo is not None
+    """Whether a process has undone a foreach, or is undoing it, of which that child is a part."""
+    if told.part is None or UNDO + told.step_name not in process.steps:
+        return False
+    foreach = process.step(told.step_name)
+    parts = progress_of(foreach)
+    before = parts.before if isinstance(parts, PartProgress) else ()
+    to_come = {foreach.attempt, *(attempt for attempt, _ in before)}
+    # What is to be undone yet will be asked for, should it come to that.
+    return not (told.step_name in process.to_undo and told.attempt in to_come)
+
+
+def go_on(run: Run, undo: ProcessStep) -> None:
+    """Its process was suspended and goes on: parts are asked that were not to be meanwhile."""
+    if undo.waits_for is WaitingFor.CHILDREN:
+        _go_on(run, undo, UndoProgress.of(undo.progress))
 
 
 def _go_on(run: Run, undo: ProcessStep, progress: UndoProgress) -> None:
-    """As many parts begin as may be under way; without any everything is undone."""
+    """As many parts begin as may be under way; without any everything is undone.
+
+    Not in a suspended process, where it follows once that is resumed.
+    """
     assert undo.undoes is not None, "it undoes a step"
+    if run.process.state is ProcessState.SUSPENDED:
+        run.change.put(replace(undo, progress=progress.as_json()))
+        return
     defined = run.place(undo.undoes).step
     assert isinstance(defined, ForEachStep), "only a foreach has parts"
     free = max(0, items.parts_at_once(defined.foreach) - len(progress.open))
