@@ -265,7 +265,7 @@ class History:
             "wrong outcome": lambda world: world.service.complete_step(key, name, outcome="odd"),
         }
         self_limit = self.chance.one_of(None, 60_000)
-        what = self.chance.one_of(*asks)
+        what = self.chance.one_of(*asks, "suspend", "suspend")
         self._ask(
             f"{what} {name}, {about} of {key.process_id}",
             asks[what],
