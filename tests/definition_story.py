@@ -201,6 +201,7 @@ def _until_it_is_undone(story: _Story) -> None:
         attempt=1,
         started_at=_at(days=6),
         service="Payments.pay",
+        priority=2,
         input={"amount": 1250},
     )
     review, pay, undo = ({"step_name": name} for name in ("review", "pay", "undo:reserve"))
@@ -267,7 +268,7 @@ def _until_it_is_called_off(story: _Story) -> None:
     )
     ended_at = _at(days=7)
     story.step("pay", state=StepState.SKIPPED, ended_at=ended_at, error=None, reported_by=MANAGER)
-    story.step("pay", output={"payment_id": None}, service=None, input=None)
+    story.step("pay", output={"payment_id": None}, service=None, priority=None, input=None)
     for name in ("notify", "record"):
         story.step(
             name, state=StepState.COMPLETED, attempt=1, ended_at=ended_at, started_at=ended_at
