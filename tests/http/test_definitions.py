@@ -59,7 +59,6 @@ def test_all_that_is_wrong_is_told_at_once_each_with_its_place(client: Client) -
     assert {lines[line - 1].strip() for line in wrong.values()} == {
         "on_true: reviw",
         "timeout: 30x",
-        "- name: review",  # to which nothing leads any more
     }
     assert client.get("/definitions").json == {"names": []}
 

@@ -34,7 +34,7 @@ from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 from lambdas import step_commands, wiring
 from tests.lambdas.conftest import Context
 from tests.proof.stack import a_stack, no_pause
-from trellis_process import ProcessStep
+from trellis_process import Process, ProcessStep
 from trellis_process.application.definitions import DefinitionStatus
 from trellis_process.application.engine_service import EngineService
 from trellis_process.application.job_request import CommandName, JobCommand
@@ -193,20 +193,28 @@ def _config(examples: int, seed: int) -> SchemathesisConfig:
 def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None]:
     """Leads half of the requests that are about a process to one that nobody has touched yet.
 
-    And those about a definition to one that is registered.
+    And those about a definition to one that is registered, those for a page to the first.
     """
     service.register(ProcessDefinition.from_yaml(DEFINITION))
     assert isinstance(service.definitions, DefinitionCatalog)
     registry = service.definitions.registry
+    _start_order(service)
     toss = random.Random(seed)
 
     def before_call(context: object, case: Any, kwargs: dict[str, Any]) -> None:
         named = case.path_parameters or {}
+        is_kept = case.meta.generation.mode.is_negative or toss.random() < 0.5
+        if "cursor" in (case.query or {}) and not is_kept:
+            case.query = {key: case.query[key] for key in case.query if key != "cursor"}
+        if {"aggregate_type", "aggregate_id"} <= set(case.query or {}) and not is_kept:
+            case.path_parameters = {"tenant_id": TENANT}
+            case.query = {"aggregate_type": "Order", "aggregate_id": "order-1"}
         if not {"process_id", "definition", "job_id"} & set(named) or toss.random() < 0.5:
             return
         if not all(re.fullmatch(r"[A-Za-z0-9]\S*", str(each)) for each in named.values()):
             return  # a name that is none is what this request is about
         if "definition" in named:
+            registry.set_status("approval", 1, DefinitionStatus.ACTIVE)
             fresh = {"tenant_id": TENANT, "definition": "approval", "version": 1}
             case.path_parameters = {name: fresh[name] for name in named}
             if case.query and {"from", "to"} <= set(case.query):
@@ -225,18 +233,22 @@ def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None
             fresh = {"tenant_id": TENANT, "process_id": process.process_id, "step_name": "ask"}
             case.path_parameters = {name: fresh[name] for name in named}
             return
-        process = service.start_process(
-            tenant_id=TENANT,
-            process_type="Order",
-            aggregate_type="Order",
-            aggregate_id="order-1",
-            steps=[ProcessStep(name="pay", retries_permitted=2), ProcessStep(name="ship")],
-            auto_start_steps=True,
-        )
+        process = _start_order(service)
         fresh = {"tenant_id": TENANT, "process_id": process.process_id, "step_name": "pay"}
         case.path_parameters = {name: fresh[name] for name in named}
 
     return before_call
+
+
+def _start_order(service: EngineService) -> Process:
+    return service.start_process(
+        tenant_id=TENANT,
+        process_type="Order",
+        aggregate_type="Order",
+        aggregate_id="order-1",
+        steps=[ProcessStep(name="pay", retries_permitted=2), ProcessStep(name="ship")],
+        auto_start_steps=True,
+    )
 
 
 def _count(recorder: ScenarioRecorder, fuzzed: Fuzzed) -> None:
