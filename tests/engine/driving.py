@@ -10,7 +10,7 @@ from trellis_process.domain.decide import Trigger, decide
 from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
 from trellis_process.domain.definition.steps import AnyStep, ServiceStep
-from trellis_process.domain.engine import commands
+from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.events import ProcessEvent
@@ -50,7 +50,7 @@ class Drive:
 
     def start_part(self, of: Drive, part: int, items: list[Any], first: int) -> Drive:
         """Starts the process of a part of another's foreach."""
-        process = commands.start_part(
+        process = relations.start_part(
             self.compiled, of.process, "all", part, items=items, first=first, now=self.now
         )
         return self._note(process)
@@ -99,7 +99,7 @@ class Drive:
         step = self.process.step(name)
         told = {"attempt": step.attempt, "part": None, "output": None, "error": ""} | more
         return self.do(
-            lambda process, now: commands.child_ended(process, name, state=state, now=now, **told)
+            lambda process, now: relations.child_ended(process, name, state=state, now=now, **told)
         )
 
     # -- What is asked about it --------------------------------------------------------------

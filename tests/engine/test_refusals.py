@@ -19,7 +19,7 @@ from trellis_process.domain.definition.steps import (
     ParallelStep,
     WaitStep,
 )
-from trellis_process.domain.engine import commands
+from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.limits import MAX_ACTOR_CHARACTERS, MAX_OUTPUT_BYTES
 from trellis_process.domain.process import Process
 from trellis_process.errors import (
@@ -199,7 +199,7 @@ def test_what_only_a_definition_allows_names_the_process_that_has_none():
         (commands.send_signal, ["s"]),
         (commands.rerun_from, ["a"]),
         (commands.release_task, ["a"]),
-        (commands.child_refused, [parent("a"), "no"]),
+        (relations.child_refused, [parent("a"), "no"]),
     ):
         with pytest.raises(NoDefinition, match=re.escape(repr(process.process_id))):
             command(process, *given, now=process.changed_at)

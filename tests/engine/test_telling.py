@@ -28,7 +28,7 @@ from trellis_process.domain.definition.steps import (
     Transition,
     WaitStep,
 )
-from trellis_process.domain.engine import commands
+from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.events import EVENT_TYPES, ProcessEvent
 from trellis_process.domain.process import Parent
 from trellis_process.domain.states import ProcessState, WaitingFor
@@ -353,7 +353,7 @@ def test_a_child_that_could_not_be_started_fails_what_waits_for_it():
     child = SubprocessStep("child", subprocess="other")
     drive = Drive(child).start()
     told = Parent(process_id="p1", step_name="child", attempt=1)
-    drive.do(lambda process, now: commands.child_refused(process, told, "no such one", now=now))
+    drive.do(lambda process, now: relations.child_refused(process, told, "no such one", now=now))
     assert (drive.state, drive.process.step("child").error) == ("failed", "no such one")
 
 
@@ -361,7 +361,7 @@ def test_a_part_that_could_not_be_started_counts_its_items_as_failed():
     foreach = ForEach(items="input.items", steps=(service("pack"),), max_concurrency=50)
     drive = Drive(ForEachStep("all", foreach=foreach)).start(items=list(range(30)))
     told = Parent(process_id="p1", step_name="all", attempt=1, part=1)
-    drive.do(lambda process, now: commands.child_refused(process, told, "no room", now=now))
+    drive.do(lambda process, now: relations.child_refused(process, told, "no room", now=now))
     drive.child_ended("all", part=0, state=ProcessState.COMPLETED)
     assert drive.process.step("all").output == {
         "processed": 30,

@@ -27,7 +27,7 @@ from trellis_process.application.job_request import CommandName, JobCommand, Job
 from trellis_process.application.jobs import Job
 from trellis_process.domain.definition.steps import SubprocessStep
 from trellis_process.domain.engine import items, names
-from trellis_process.domain.engine.commands import WITH_ITS_WHOLE as AGAIN
+from trellis_process.domain.engine.relations import WITH_ITS_WHOLE as AGAIN
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.time import to_text
 from trellis_process.testing import START

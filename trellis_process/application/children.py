@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from trellis_process.application.engine_service import EngineService
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine.children import awaited, awaits, round_of, was_given_up
-from trellis_process.domain.engine.commands import WITH_ITS_WHOLE
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
+from trellis_process.domain.engine.relations import WITH_ITS_WHOLE
 from trellis_process.domain.engine.undoing_parts import is_asked_for
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process, ProcessKey

@@ -16,7 +16,7 @@ from trellis_process.application.repositories import (
     StepTrackerRepository,
 )
 from trellis_process.domain.definition.process_definition import ProcessDefinition
-from trellis_process.domain.engine import commands
+from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.engine.names import child_id
 from trellis_process.domain.limits import JsonValue, check_aggregate_id, check_name
@@ -166,7 +166,7 @@ class EngineService(ProcessService):
         assert told.part is not None, "it is about a part"
         engine = self.definitions.course(parent.process_type, parent.definition_version)
         return self._add(
-            commands.start_part(
+            relations.start_part(
                 engine.compiled,
                 parent,
                 told.step_name,
@@ -319,7 +319,7 @@ class EngineService(ProcessService):
         self._change(
             parent,
             self._load(parent),
-            lambda current, now: commands.child_ended(
+            lambda current, now: relations.child_ended(
                 current,
                 told.step_name,
                 attempt=told.attempt,
@@ -328,7 +328,7 @@ class EngineService(ProcessService):
                 output=child.output,
                 error=error,
                 now=now,
-                left_in_round=commands.left_in_round(child),
+                left_in_round=relations.left_in_round(child),
             ),
         )
 
@@ -337,7 +337,7 @@ class EngineService(ProcessService):
         self._change(
             child,
             self._load(child),
-            lambda current, now: commands.give_up_child(
+            lambda current, now: relations.give_up_child(
                 current, round_=round_, now=now, reason=reason
             ),
         )
@@ -347,7 +347,7 @@ class EngineService(ProcessService):
         self._change(
             parent,
             self._load(parent),
-            lambda current, now: commands.child_reopened(current, told, now=now),
+            lambda current, now: relations.child_reopened(current, told, now=now),
         )
 
     def try_part_again(self, part: ProcessKey, round_: int) -> Process:
@@ -355,7 +355,7 @@ class EngineService(ProcessService):
         return self._change(
             part,
             self._load(part),
-            lambda current, now: commands.try_part_again(current, round_, now=now),
+            lambda current, now: relations.try_part_again(current, round_, now=now),
         )
 
     def undo_part(self, part: ProcessKey, *, reason: str) -> Process:
@@ -363,7 +363,7 @@ class EngineService(ProcessService):
         return self._change(
             part,
             self._load(part),
-            lambda current, now: commands.undo_part(current, now=now, reason=reason),
+            lambda current, now: relations.undo_part(current, now=now, reason=reason),
         )
 
     def part_undone(
@@ -378,7 +378,7 @@ class EngineService(ProcessService):
         self._change(
             parent,
             self._load(parent),
-            lambda current, now: commands.part_undone(
+            lambda current, now: relations.part_undone(
                 current,
                 step_name,
                 attempt=attempt,
@@ -393,7 +393,7 @@ class EngineService(ProcessService):
         self._change(
             parent,
             self._load(parent),
-            lambda current, now: commands.child_refused(current, told, error, now=now),
+            lambda current, now: relations.child_refused(current, told, error, now=now),
         )
 
     def _start(

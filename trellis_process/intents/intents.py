@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, NoReturn, TypeAlias
 
 from trellis_process.domain.limits import (
@@ -18,6 +17,7 @@ from trellis_process.domain.limits import (
 )
 from trellis_process.errors import InvalidInput, TooLarge
 from trellis_process.intents.model import Model, Question, Reply, Stop
+from trellis_process.nearest import what_there_is
 from trellis_process.worker.context import StepContext
 from trellis_process.worker.endings import Failed, Fatal
 
@@ -116,7 +116,7 @@ class Intents:
     def _intent(self, name: Any) -> _Intent:
         if not isinstance(name, str) or name not in self._intents:
             raise Fatal(
-                f"there is no intent {name!r}{_near(name, self._intents)}; "
+                f"there is no intent {name!r}{what_there_is(name, self._intents)}; "
                 f"add it with Intents.add({name!r}, …)",
                 code="unknown_intent",
             )
@@ -128,7 +128,7 @@ class Intents:
             return intent.model or self._model
         if name not in self._models:
             raise Fatal(
-                f"a definition may not use model {name!r}{_near(name, self._models)}; "
+                f"a definition may not use model {name!r}{what_there_is(name, self._models)}; "
                 "Intents(models=…) says which",
                 code="model_not_allowed",
             )
@@ -141,13 +141,6 @@ def _is_text(value: object) -> bool:
 
 def _is_temperature(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _near(name: Any, known: Iterable[str]) -> str:
-    """What there is instead, the nearest first."""
-    near = get_close_matches(str(name), list(known), 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"{hint} There are {', '.join(sorted(known)) or 'none'}"
 
 
 def _instructions_for(intent: _Intent, inputs: Mapping[str, JsonValue]) -> str:

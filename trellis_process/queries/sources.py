@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from trellis_process.domain.limits import MAX_OUTPUT_BYTES, JsonValue, check_json, check_name
 from trellis_process.domain.process import ProcessKey
 from trellis_process.errors import InvalidInput, TooLarge, shown
+from trellis_process.nearest import what_there_is
 from trellis_process.queries.comparison import Row, ordered, passing
 from trellis_process.queries.query import Query, QueryError
 from trellis_process.queries.rows import Rows
@@ -95,10 +95,7 @@ class Sources:
     def _function(self, name: str) -> SourceFunction:
         function = self._sources.get(name)
         if function is None:
-            near = get_close_matches(name, self._sources, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            known = ", ".join(sorted(self._sources)) or "none"
-            message = f"no source {shown(name)}{hint} There are {known}"
+            message = f"no source {shown(name)}{what_there_is(name, self._sources)}"
             raise QueryError(message, code="unknown_source")
         return function
 

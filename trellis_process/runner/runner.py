@@ -20,6 +20,7 @@ from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVIC
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.errors import InvalidInput
 from trellis_process.eventbridge.envelope import SOURCE
+from trellis_process.nearest import what_there_is
 from trellis_process.runner.bus import Bus, Event, as_on_the_bus
 from trellis_process.runner.pick_up import OPEN, asked_again, not_needed
 from trellis_process.runner.store import ObservedProcesses, ObservedTrackers, Store
@@ -46,14 +47,11 @@ class NoHandler(LookupError):
 
     def __init__(self, event: Event, known: list[str]) -> None:
         self.service: str = event["service"]
-        near = get_close_matches(self.service, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        listed = ", ".join(sorted(known)) or "none"
         advice = _ANSWERED_BY.get(self.service, f"@runner.service({self.service!r})")
         super().__init__(
             f"no handler for service {self.service!r}, which step {event['step_name']!r} of "
-            f"{event['process_type']!r} asks for{hint} There are {listed}; give the runner one "
-            f"with {advice}, and run it again"
+            f"{event['process_type']!r} asks for{what_there_is(self.service, known)}; "
+            f"give the runner one with {advice}, and run it again"
         )
 
 

@@ -12,7 +12,7 @@ from trellis_process.domain import events as happened
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.definition.steps import ForEachStep
 from trellis_process.domain.engine import commands as engine_commands
-from trellis_process.domain.engine import names
+from trellis_process.domain.engine import names, relations
 from trellis_process.domain.engine.children import awaited, awaits, round_of
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
@@ -80,7 +80,7 @@ class Children:
             why = str(error)
             self._world.change(
                 followed,
-                lambda process, now: engine_commands.child_refused(process, told, why, now=now),
+                lambda process, now: relations.child_refused(process, told, why, now=now),
             )
             return
         assert isinstance(checked, dict)
@@ -111,7 +111,7 @@ class Children:
             round_ = event.round or 0
             changed = self._world.change(
                 part,
-                lambda process, now: engine_commands.try_part_again(process, round_, now=now),
+                lambda process, now: relations.try_part_again(process, round_, now=now),
             )
             if not changed and part.process.state.is_final:
                 self.end(part)
@@ -136,7 +136,7 @@ class Children:
             items = kept
         watched = WatchedExpressions()
         compiled = CompiledDefinition(followed.compiled.definition, watched)
-        child = engine_commands.start_part(
+        child = relations.start_part(
             compiled,
             followed.process,
             told.step_name,
@@ -160,7 +160,7 @@ class Children:
         given = answer
 
         def trigger(process: Process, now: datetime) -> None:
-            engine_commands.child_ended(
+            relations.child_ended(
                 process,
                 told.step_name,
                 attempt=told.attempt,
@@ -189,7 +189,7 @@ class Children:
             self._world.followed.pop(child.process_id)
 
         def trigger(process: Process, now: datetime) -> None:
-            engine_commands.child_ended(
+            relations.child_ended(
                 process,
                 told.step_name,
                 attempt=told.attempt,
@@ -198,7 +198,7 @@ class Children:
                 output=child.output,
                 error=error,
                 now=now,
-                left_in_round=engine_commands.left_in_round(child),
+                left_in_round=relations.left_in_round(child),
             )
 
         self._world.plan(self._world.now, lambda: self._world.change(parent, trigger))
@@ -229,13 +229,13 @@ class Children:
         if compensate:
             self._world.change(
                 child,
-                lambda process, now: engine_commands.undo_part(process, now=now, reason=NOT_NEEDED),
+                lambda process, now: relations.undo_part(process, now=now, reason=NOT_NEEDED),
             )
         else:
             self._world.attempt(
                 child,
                 None,
-                lambda process, now: engine_commands.give_up_child(
+                lambda process, now: relations.give_up_child(
                     process, round_=round_, now=now, reason=NOT_NEEDED
                 ),
             )
@@ -244,7 +244,7 @@ class Children:
         self, parent: Followed, step_name: str, attempt: int, child_id: str, compensation: str
     ) -> None:
         def trigger(process: Process, now: datetime) -> None:
-            engine_commands.part_undone(
+            relations.part_undone(
                 process,
                 step_name,
                 attempt=attempt,
