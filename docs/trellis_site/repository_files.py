@@ -21,6 +21,7 @@ FOLDER = "files"
 KEPT_AS_THEY_ARE = {".json"}  # they are for programs
 
 _linked: set[str] = set()
+_navigation: dict[int, str] = {}
 
 
 def page_of(path: Path) -> str:
@@ -64,7 +65,20 @@ def _pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         yield f"{FOLDER}/{name}", {"title": title, "body": f"<h1>{name}</h1>{body}"}, "page.html"
 
 
+def _keep_navigation(
+    app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """All these pages have the same navigation, but for how deep in folders they are.
+
+    To make it is most of the work of such a page, and they are most of the site's pages.
+    """
+    if name.startswith(f"{FOLDER}/"):
+        made, depth, make = _navigation, name.count("/"), context["toctree"]
+        context["toctree"] = lambda **how: made.get(depth) or made.setdefault(depth, make(**how))
+
+
 def setup(app: Sphinx) -> None:
     """Makes the pages once all links are known."""
     app.add_transform(LinksToFiles)
     app.connect("html-collect-pages", _pages)
+    app.connect("html-page-context", _keep_navigation, priority=400)  # the theme asks at 500
