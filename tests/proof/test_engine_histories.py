@@ -15,7 +15,7 @@ from tests.proof.trouble import CRASHES, TROUBLES
 from trellis_process.domain.definition.steps import AnyStep
 from trellis_process.domain.events import EVENT_TYPES
 
-EXAMPLES = 150  # for each of the eight parts, which the workers share
+EXAMPLES = 125  # for each of the eight parts, which the workers share
 SHORTENED_FOR_SECONDS = 30
 
 
