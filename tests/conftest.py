@@ -8,12 +8,18 @@ from __future__ import annotations
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from trellis_process.local.ministack import LocalCloud
 from trellis_process.local.stack import LocalStack, deploy_trellis
+
+# Most tests have clients of their own. What botocore makes them of is read once for all of them.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 PROBE = Path(__file__).parent / "probe"
 ARCHIVE_BUCKET = "finished-processes"
