@@ -219,3 +219,8 @@ def test_many_items_are_dealt_with_by_children_in_parts(stack):
     }
     assert len(seen) == 60
     assert list(stack.service.item_results(parent, "all")) == list(range(60))
+
+
+def test_text_in_place_of_a_definition_is_told_how_it_becomes_one(stack):
+    with pytest.raises(InvalidInput, match=r"^definition: got 'process: .*from_yaml reads one"):
+        stack.service.register("process: order\nversion: 1\nsteps: []\n")

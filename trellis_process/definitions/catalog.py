@@ -12,6 +12,7 @@ from trellis_process.domain.definition.process_definition import ProcessDefiniti
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.limits import JsonValue
+from trellis_process.errors import InvalidInput
 
 
 class DefinitionCatalog:
@@ -36,9 +37,15 @@ class DefinitionCatalog:
         """Adds a version; the same one again is a no-op.
 
         With ``strict`` warnings are errors too; ``known_services`` are the only ones it may name.
-        Raises InvalidDefinition with all that is wrong, DefinitionConflict where the version is
-        there with other content, TooLarge, and StoreError.
+        Raises InvalidDefinition with all that is wrong, InvalidInput for what is no definition,
+        DefinitionConflict where the version is there with other content, TooLarge, and StoreError.
         """
+        given: object = definition  # which may be text, whatever the signature says
+        if not isinstance(given, ProcessDefinition):
+            allowed = (
+                "a ProcessDefinition is wanted; ProcessDefinition.from_yaml reads one from text"
+            )
+            raise InvalidInput("definition", given, allowed)
         from trellis_process.definitions.reading import examine_definition  # brings YAML
 
         reading = examine_definition(definition, strict=strict, known_services=known_services)
