@@ -229,7 +229,7 @@ def _until_it_is_undone(story: _Story) -> None:
     )
     story.change(
         timedelta(days=6, seconds=5),
-        (happened.StepFailed, pay | by_service),
+        (happened.StepFailed, pay | by_service | {"code": "declined"}),
         (happened.ProcessCompensating, by_service | {"reason": "step_failed"}),
         (happened.CompensationStarted, undo | by_service),
         state=ProcessState.COMPENSATING,

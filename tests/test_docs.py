@@ -184,7 +184,7 @@ def documented_journey() -> list[Process]:
     service.complete_step(completed, "create_case", {"case": "c-77"}, actor=WORKER)
     service.complete_step(completed, "tell_patient", actor=WORKER)
     failed = start()
-    service.fail_step(failed, "tell_patient", "no address known", actor=WORKER)
+    service.fail_step(failed, "tell_patient", "no address known", code="no_address", actor=WORKER)
     service.start_step(failed, "tell_patient", actor=WORKER, reason="address found")
     called_off = start()
     service.cancel_process(called_off, actor=WORKER, reason="referral withdrawn")
@@ -194,6 +194,7 @@ def documented_journey() -> list[Process]:
         waiting,
         "create_case",
         "the register is closed",
+        code="closed",
         retry_after_ms=600_000,
         actor=WORKER,
         attempt=1,

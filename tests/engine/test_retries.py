@@ -95,6 +95,13 @@ def test_codes_say_what_is_tried_again():
     assert failed_with(None, retry_on=("busy",)) == "in_progress"
 
 
+def test_what_failed_is_told_with_the_code_that_was_reported():
+    drive = Drive(service("a", retry=Retry(max_attempts=2), timeout="1m")).start()
+    drive.fail("a", code="busy").sweep("1m").sweep("1m")
+    codes = [(each.type, each.code) for each in drive.events if hasattr(each, "code")]
+    assert codes == [("StepAttemptFailed", "busy"), ("StepFailed", "timeout")]
+
+
 def test_a_failure_names_its_attempt_while_another_may_follow():
     drive = Drive(service("a", retry=Retry(max_attempts=2))).start()
     with pytest.raises(InvalidInput, match="attempt"):

@@ -124,6 +124,11 @@ def _timed_out(event: Envelope) -> str:
     return f"retries left: {event['retries_permitted'] - event['retry_count']}"
 
 
+def _why(event: Envelope) -> str:
+    code = event.get("code")
+    return _list(short(event["error"]), "" if code in (None, "timeout") else f"code {code}")
+
+
 def _completed(event: Envelope) -> str:
     return _list(event.get("outcome", ""), short(event.get("output")))
 
@@ -188,13 +193,11 @@ def _undone(event: Envelope) -> str:
 _DETAILS: dict[str, Callable[[Envelope], str]] = {
     "ProcessStarted": _started,
     "StepStarted": lambda event: str(event.get("service", "")),
-    "StepAttemptFailed": lambda event: _list(
-        short(event["error"]), _until(event, "retry_at", "again in {}")
-    ),
+    "StepAttemptFailed": lambda event: _list(_why(event), _until(event, "retry_at", "again in {}")),
     "StepSuspended": lambda event: _until(event, "due_at", "for {} at most"),
     "StepResumed": lambda event: short(event.get("resume_data")),
     "StepCompleted": _completed,
-    "StepFailed": lambda event: short(event["error"]),
+    "StepFailed": _why,
     "ProcessStepTimedOut": _timed_out,
     "StepSkipped": lambda event: short(event.get("output")),
     "WaitStarted": _wait,
@@ -208,7 +211,7 @@ _DETAILS: dict[str, Callable[[Envelope], str]] = {
     "SignalReceived": lambda event: str(event["signal"]),
     "CompensationStarted": lambda event: str(event.get("service", "")),
     "CompensationCompleted": lambda event: short(event.get("output")),
-    "CompensationFailed": lambda event: short(event["error"]),
+    "CompensationFailed": _why,
     "SlaBreached": _breach,
     "ProcessCompleted": lambda event: short(event.get("output")),
     "ProcessFailed": _failed,

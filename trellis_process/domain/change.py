@@ -24,10 +24,12 @@ from trellis_process.domain.tracker import (
 )
 
 if TYPE_CHECKING:
+    from trellis_process.domain.course import Failure
     from trellis_process.domain.process import Process
     from trellis_process.domain.step import ProcessStep
 
 TIMED_OUT = "timed out"  # the error of a step whose last attempt timed out
+TIMEOUT_CODE = "timeout"  # and its code, which rules about retries may name
 
 _ENDINGS: dict[ProcessState, type[happened.ProcessEvent]] = {
     ProcessState.COMPLETED: happened.ProcessCompleted,
@@ -142,15 +144,17 @@ class Change:
             attempt=attempt or step.attempt,
         )
 
-    def fail_attempt(self, step: ProcessStep, error: str, pause_ms: int | None) -> None:
+    def fail_attempt(self, step: ProcessStep, failure: Failure, pause_ms: int | None) -> None:
         """An attempt failed; the next one begins after so long, or the step fails."""
         if pause_ms is None:
-            self.fail(step, error)
+            self.fail(step, failure.error, code=failure.code)
             self.step_ended(step.name)
         else:
-            self.retry_later(step, error, pause_ms)
+            self._retry_later(step, failure, pause_ms)
 
-    def fail(self, step: ProcessStep, error: str, outcome: str | None = None) -> None:
+    def fail(
+        self, step: ProcessStep, error: str, outcome: str | None = None, *, code: str | None = None
+    ) -> None:
         """A step fails for good."""
         step = self.put(step.failed(error, self.now, self.actor, outcome))
         self.record(
@@ -159,6 +163,7 @@ class Change:
             else happened.StepFailed,
             step_name=step.name,
             attempt=step.attempt,
+            code=code,
         )
 
     def step_ended(self, name: str) -> None:
@@ -170,12 +175,6 @@ class Change:
         else:
             process.course.step_ended(self, process.step(name))
 
-    def retry_later(self, step: ProcessStep, error: str, delay_ms: int) -> None:
-        """An attempt failed, as was reported; the next one begins after so long, or at once."""
-        step = self._back_off(step, error, delay_ms)
-        self.record(happened.StepAttemptFailed, step_name=step.name, attempt=step.attempt)
-        self._start_if_due(step)
-
     def time_out(self, step: ProcessStep, pause_ms: int | None) -> None:
         """An attempt took too long; the next one begins after so long, or the step fails."""
         self.record(
@@ -186,7 +185,7 @@ class Change:
             first_attempt=step.first_attempt,
         )
         if pause_ms is None:
-            self.fail(step, TIMED_OUT)
+            self.fail(step, TIMED_OUT, code=TIMEOUT_CODE)
             self.step_ended(step.name)
         elif pause_ms:
             self._back_off(step, TIMED_OUT, pause_ms)
@@ -276,6 +275,17 @@ class Change:
         self.move(ProcessState.IN_PROGRESS)
         self.process.reason = self.process.compensation = None
         self._set_deadline()
+
+    def _retry_later(self, step: ProcessStep, failure: Failure, delay_ms: int) -> None:
+        """An attempt failed, as was reported; the next one begins after so long, or at once."""
+        step = self._back_off(step, failure.error, delay_ms)
+        self.record(
+            happened.StepAttemptFailed,
+            step_name=step.name,
+            attempt=step.attempt,
+            code=failure.code,
+        )
+        self._start_if_due(step)
 
     def _back_off(self, step: ProcessStep, error: str, delay_ms: int) -> ProcessStep:
         due_at = self.now + timedelta(milliseconds=delay_ms)

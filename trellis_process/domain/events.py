@@ -65,8 +65,12 @@ class StepStarted(StepEvent):
     """An attempt at a step began: the first, a retry, or one asked for."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class StepAttemptFailed(StepEvent):
     """An attempt failed, as reported, and another one follows, perhaps after a while."""
+
+    #: What kind of error it was, where the report named one.
+    code: str | None = None
 
 
 class StepSuspended(StepEvent):
@@ -81,8 +85,12 @@ class StepCompleted(StepEvent):
     """A step is done; its output is known."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class StepFailed(StepEvent):
     """A step failed for good; its error is known."""
+
+    #: What kind of error it was, where the report named one; ``timeout`` where time ran out.
+    code: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +150,12 @@ class CompensationCompleted(StepEvent):
     """A completed step is undone."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class CompensationFailed(StepEvent):
     """A completed step could not be undone; the others are undone all the same."""
+
+    #: As of StepFailed.
+    code: str | None = None
 
 
 class ProcessCompensating(ProcessEvent):

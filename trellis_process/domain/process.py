@@ -195,7 +195,7 @@ class Process(ProcessRecord):
         if step.waits_for_retry and pause_ms is not None:
             return
         with Change(self, now, actor, reason) as change:
-            change.fail_attempt(step, failure.error, pause_ms)
+            change.fail_attempt(step, failure, pause_ms)
 
     def suspend_step(
         self,

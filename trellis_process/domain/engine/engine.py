@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trellis_process.domain.change import TIMED_OUT, Change
+from trellis_process.domain.change import TIMED_OUT, TIMEOUT_CODE, Change
 from trellis_process.domain.course import TIMEOUT, Failure
 from trellis_process.domain.definition.process_definition import Compensation
 from trellis_process.domain.definition.retry import Retry
@@ -22,8 +22,6 @@ from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.tracker import StepTracker
 from trellis_process.errors import Described, InvalidInput, NotReported, OutcomeUnknown, Suspended
-
-TIMEOUT_CODE = "timeout"  # the code of an attempt that took too long, for rules about retries
 
 
 class Engine:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trellis_process.domain import events as happened
 from trellis_process.domain.change import TIMED_OUT as TIMED_OUT_ERROR
+from trellis_process.domain.change import TIMEOUT_CODE
 from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.definition.steps import (
     COMPLETED,
@@ -164,7 +165,7 @@ class Task(StepKind[HumanTaskStep]):
         if any(name == TIMED_OUT for name, _ in step.task.outcomes):
             run.complete(step, outcome=TIMED_OUT)
         else:
-            run.fail(step, TIMED_OUT_ERROR, outcome=TIMED_OUT)
+            run.fail(step, TIMED_OUT_ERROR, TIMED_OUT, code=TIMEOUT_CODE)
 
 
 HOLDERS: dict[type[AnyStep], Holder[Any]] = {

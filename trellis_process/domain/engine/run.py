@@ -163,9 +163,11 @@ class Run:
         self.change.put(step.completed(None, self.change.now, self.change.actor))
         self.ended(step.name)
 
-    def fail(self, step: ProcessStep, error: str, outcome: str | None = None) -> None:
+    def fail(
+        self, step: ProcessStep, error: str, outcome: str | None = None, *, code: str | None = None
+    ) -> None:
         """A step fails, by what the engine itself knows."""
-        self.change.fail(step, error, outcome)
+        self.change.fail(step, error, outcome, code=code)
         self.ended(step.name)
 
     def fail_without_value(self, step: ProcessStep, error: ExpressionError) -> None:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from trellis_process.domain.change import TIMED_OUT
+from trellis_process.domain.change import TIMED_OUT, TIMEOUT_CODE
 from trellis_process.domain.definition.steps import AnyStep, StepDefinition
 from trellis_process.domain.step import ProcessStep
 
@@ -29,7 +29,7 @@ class StepKind(Generic[Defined]):
 
     def due(self, run: Run, defined: Defined, step: ProcessStep) -> None:
         """What the step waits for, beside an attempt, takes too long; most have failed with it."""
-        run.fail(step, TIMED_OUT)
+        run.fail(step, TIMED_OUT, code=TIMEOUT_CODE)
 
     def go_on(self, run: Run, defined: Defined, step: ProcessStep) -> None:
         """Its process was suspended and goes on; most steps have nothing to catch up with."""
