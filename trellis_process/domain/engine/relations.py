@@ -218,7 +218,8 @@ def undo_part(process: Process, *, now: datetime, reason: str | None = None) -> 
     """What was completed in a part of a foreach is undone, whether the part has ended or not.
 
     It ends as cancelled, or as failed if it had. Only once: where it was undone already, or is
-    being, nothing changes; where nothing is to be undone, that is on record as done.
+    being, nothing changes; where nothing is to be undone, that is on record as done, or as partial
+    where a step in it was rolled back and not wholly.
     """
     engine = engine_of(process)
     if process.compensation is not None or process.state is ProcessState.COMPENSATING:
