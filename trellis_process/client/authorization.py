@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trellis_process.client.errors import NotAuthorized
+from trellis_process.extras import from_extra
 
 _SERVICE = "execute-api"
 _REGION_IN_HOST = re.compile(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$")
@@ -56,15 +57,10 @@ class SigV4:
         Raises NotAuthorized where there are no credentials, or no region; ImportError without
         botocore.
         """
-        try:
+        with from_extra("client", "signing", instead="give the client a BearerToken"):
             from botocore.auth import SigV4Auth
             from botocore.awsrequest import AWSRequest
             from botocore.exceptions import BotoCoreError
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                "signing with SigV4 needs botocore: pip install 'trellis-process[client]', "
-                "or give the client a BearerToken"
-            ) from error
         try:
             key, region = self._frozen_credentials(), self._region_for(request.host)
         except BotoCoreError as error:

@@ -13,6 +13,7 @@ from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.limits import JsonValue
 from trellis_process.errors import InvalidInput
+from trellis_process.extras import from_extra
 
 
 class DefinitionCatalog:
@@ -46,7 +47,8 @@ class DefinitionCatalog:
                 "a ProcessDefinition is wanted; ProcessDefinition.from_yaml reads one from text"
             )
             raise InvalidInput("definition", given, allowed)
-        from trellis_process.definitions.reading import examine_definition  # brings YAML
+        with from_extra("definitions", "a definition"):
+            from trellis_process.definitions.reading import examine_definition
 
         reading = examine_definition(definition, strict=strict, known_services=known_services)
         self.registry.add(reading.or_refused())

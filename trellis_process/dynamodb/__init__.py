@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from trellis_process.extras import from_extra
+
 if TYPE_CHECKING:
     from trellis_process.dynamodb.definition_repository import DynamoDBDefinitionRepository
     from trellis_process.dynamodb.job_repository import DynamoDBJobRepository
@@ -40,4 +42,5 @@ def __getattr__(name: str) -> Any:
     """Loads what is asked for, because who only reads the stream needs no pynamodb."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    with from_extra("dynamodb", name):
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from trellis_process.domain.limits import JsonValue
 from trellis_process.errors import InvalidInput
+from trellis_process.extras import from_extra
 from trellis_process.intents.model import Question, Reply, Stop
 from trellis_process.worker.endings import Failed, Fatal, RetryAfter
 
@@ -76,12 +77,8 @@ class BedrockModel:
 
     def ask(self, question: Question) -> Reply:
         """As Model.ask."""
-        try:
+        with from_extra("intents", "BedrockModel"):
             from botocore.exceptions import BotoCoreError, ClientError
-        except ModuleNotFoundError as error:
-            raise ImportError(
-                "BedrockModel needs botocore: pip install 'trellis-process[intents]'"
-            ) from error
 
         schema, is_wrapped = _tool_schema(question.output_schema or {})
         request = self._request(question, schema)

@@ -16,6 +16,7 @@ from trellis_process.domain.limits import (
     check_whole_number,
 )
 from trellis_process.errors import InvalidInput, TooLarge
+from trellis_process.extras import from_extra
 from trellis_process.intents.model import Model, Question, Reply, Stop
 from trellis_process.nearest import what_there_is
 from trellis_process.worker.context import StepContext
@@ -160,14 +161,11 @@ def _checked_schema(schema: Any) -> Mapping[str, Any] | None:
     """What the reply has to fit, if anything; checked before the question costs something."""
     if not schema:
         return None
-    try:
-        from trellis_process.definitions.input_schema import check_schema
+    from trellis_process.definitions.input_schema import check_schema
 
-        check_schema(schema)
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            "checking a reply needs jsonschema-rs: pip install 'trellis-process[intents]'"
-        ) from error
+    try:
+        with from_extra("intents", "checking a reply"):
+            check_schema(schema)
     except InvalidInput as error:  # no definition is registered with one
         raise Fatal(f"output_schema is no schema: {error}", code="schema_invalid") from error
     checked: Mapping[str, Any] = schema

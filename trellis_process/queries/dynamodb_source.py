@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from trellis_process.domain.process import ProcessKey
+from trellis_process.extras import from_extra
 from trellis_process.queries.dynamodb_key import Partition
 from trellis_process.queries.query import Query, QueryError
 from trellis_process.queries.rows import Rows
@@ -60,7 +61,8 @@ class DynamoDBSource:
         region: str | None = None,
         endpoint_url: str | None = None,
     ) -> None:
-        from trellis_process.queries import dynamodb_conditions  # brings boto3
+        with from_extra("queries", "DynamoDBSource"):
+            from trellis_process.queries import dynamodb_conditions
 
         self._conditions = dynamodb_conditions
         self._partition_key = partition_key

@@ -13,6 +13,7 @@ from trellis_process.application.clock import Clock, system_clock
 from trellis_process.application.engine_service import EngineService
 from trellis_process.application.manual_clock import ManualClock
 from trellis_process.application.timeout_checker import TimeoutCheckerService
+from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.events import EVENT_TYPES
 from trellis_process.domain.limits import JsonValue
@@ -79,8 +80,6 @@ class Runner:
         keeps_events: bool = True,
         pause: Callable[[float], object] | None = None,
     ) -> None:
-        from trellis_process.definitions.catalog import DefinitionCatalog  # brings pydantic
-
         store = store or Store.in_memory()
         self.clock = clock
         self._bus = Bus(keeps=keeps_events)

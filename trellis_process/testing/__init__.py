@@ -9,7 +9,10 @@ passes ``ProcessRepositoryContract`` and ``StepTrackerRepositoryContract``, and 
 ``trellis-process[testing]``.
 """
 
-import pytest
+from trellis_process.extras import from_extra
+
+with from_extra("testing", "trellis_process.testing"):
+    import pytest
 
 pytest.register_assert_rewrite(
     "trellis_process.testing.store_contract",

@@ -17,6 +17,7 @@ from trellis_process.domain.definition.steps import (
     Satisfies,
     walk,
 )
+from trellis_process.extras import from_extra
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class ProcessDefinition:
         With ``strict`` warnings count as errors; where ``known_services`` are given, others are
         errors. Raises InvalidDefinition with everything that is wrong, and where.
         """
-        from trellis_process.definitions.reading import examine_yaml
+        with from_extra("definitions", "a definition as data"):
+            from trellis_process.definitions.reading import examine_yaml
 
         return examine_yaml(text, strict=strict, known_services=known_services).or_refused()
 
@@ -105,7 +107,8 @@ class ProcessDefinition:
         known_services: Collection[str] | None = None,
     ) -> ProcessDefinition:
         """As ``from_yaml``, of a JSON document."""
-        from trellis_process.definitions.reading import examine_json
+        with from_extra("definitions", "a definition as data"):
+            from trellis_process.definitions.reading import examine_json
 
         return examine_json(text, strict=strict, known_services=known_services).or_refused()
 
@@ -118,24 +121,28 @@ class ProcessDefinition:
         known_services: Collection[str] | None = None,
     ) -> ProcessDefinition:
         """As ``from_yaml``, of a document that was read already; so without lines."""
-        from trellis_process.definitions.reading import examine_value
+        with from_extra("definitions", "a definition as data"):
+            from trellis_process.definitions.reading import examine_value
 
         return examine_value(value, strict=strict, known_services=known_services).or_refused()
 
     def to_dict(self) -> dict[str, Any]:
         """The definition as values of JSON, without what is as usual."""
-        from trellis_process.definitions.writing import to_dict
+        with from_extra("definitions", "a definition as data"):
+            from trellis_process.definitions.writing import to_dict
 
         return to_dict(self)
 
     def to_yaml(self) -> str:
         """The definition as YAML, which reads as if written by hand."""
-        from trellis_process.definitions.writing import to_yaml
+        with from_extra("definitions", "a definition as data"):
+            from trellis_process.definitions.writing import to_yaml
 
         return to_yaml(self)
 
     def to_json(self) -> str:
         """The definition as JSON, on several lines."""
-        from trellis_process.definitions.writing import to_json
+        with from_extra("definitions", "a definition as data"):
+            from trellis_process.definitions.writing import to_json
 
         return to_json(self)
