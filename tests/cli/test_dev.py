@@ -85,6 +85,8 @@ def test_events_are_followed_and_data_is_kept_until_told_otherwise(tmp_path: Pat
         assert started["process_id"] in listed.stdout, listed.stderr
     with dev(tmp_path, "--fresh") as fresh:
         assert fresh.http.request("GET", "/tenants/demo/processes").json() == {"processes": []}
+        # There are read models: a stack without them knows no tasks.
+        assert fresh.http.request("GET", "/tenants/demo/tasks").json() == {"tasks": []}
 
 
 def test_two_at_once_in_one_folder_are_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from trellis_process.local.ministack import REGION, LocalCloud
 from trellis_process.local.stack import STACK_NAME, LocalStack, deploy_trellis
 
 USUAL_PORT = 4566  # where people expect a local AWS
+SEEN = {"ReadModels": "on"}  # a developer looks at processes in every way there is
 
 
 def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
@@ -35,7 +36,7 @@ def run_dev(data_dir: Path, *, port: int | None, fresh: bool) -> None:
     with cloud:
         if fresh:
             cloud.reset()
-        stack = deploy_trellis(cloud, report=note)
+        stack = deploy_trellis(cloud, parameters=SEEN, report=note)
         tap = EventTap(stack, "dev")
         took = f" up after {time.monotonic() - began:.1f} s\n"
         console.print(Text.assemble(("✓", "green"), took))
