@@ -42,7 +42,13 @@ TESTS = (
     "tests/definitions/test_writing.py",
     "tests/proof/test_engine_found.py",
 )
-_READ_BY_TESTS = ("tests/definitions/documents",)
+_USED_BY_TESTS = (
+    "docs/engine.md",
+    "examples/expense_approval",
+    "tests/definitions/documents",
+    "tests/lambdas/conftest.py",
+    "tests/proof",
+)
 _SMALLEST = "trellis_process.domain.decide.*"
 _UNTRIED = "not checked"  # what mutmut says of a fault that it has not tried
 SEED = 20261121  # draws the faults that are tried where not all are
@@ -51,7 +57,7 @@ _LOCK = ROOT / "benchmarks" / "mutants.txt"
 _SETTINGS = f"""[tool.mutmut]
 source_paths = ["trellis_process"]
 only_mutate = ["{DOMAIN}/*"]
-also_copy = ["tests", "pyproject.toml"]
+also_copy = ["docs", "examples", "tests", "pyproject.toml"]
 pytest_add_cli_args_test_selection = {list(TESTS)!r}
 # What is held to a second is none of this: each call takes longer in the copy.
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not under_a_second"]
@@ -186,7 +192,7 @@ def main() -> None:
     parser.add_argument("--share", type=int, default=100, metavar="PERCENT", help="try so many")
     parser.add_argument("--processes", type=int, default=max(1, (os.cpu_count() or 1) - 1))
     asked = parser.parse_args()
-    _prepare(FOLDER, afresh=not asked.again)
+    prepare(FOLDER, afresh=not asked.again)
     arguments = ["run", "--max-children", str(asked.processes)]
     if asked.again and (unnoticed := _names(_results(FOLDER), "survived", "no tests", "timeout")):
         _mutmut(FOLDER, *arguments, *unnoticed)
@@ -213,13 +219,14 @@ def drawn(names: Sequence[str], share: int) -> list[str]:
     return random.Random(SEED).sample(sorted(names), count)
 
 
-def _prepare(folder: Path, *, afresh: bool) -> None:
+def prepare(folder: Path, *, afresh: bool) -> None:
+    """Puts the domain, its tests and what they use into a folder, for faults to be made there."""
     if afresh:
         shutil.rmtree(folder, ignore_errors=True)
     for name in ("trellis_process", "tests"):
         shutil.rmtree(folder / name, ignore_errors=True)
     shutil.copytree(ROOT / "trellis_process", folder / "trellis_process")
-    for name in (*TESTS, *_READ_BY_TESTS):
+    for name in (*_USED_BY_TESTS, *TESTS):
         _copy(ROOT / name, folder / name)
     (folder / "tests" / "__init__.py").touch()
     (folder / "pyproject.toml").write_text(_SETTINGS)
@@ -228,6 +235,8 @@ def _prepare(folder: Path, *, afresh: bool) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    if target.exists():
+        return
     if source.is_dir():
         shutil.copytree(source, target)
         return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from benchmarks.mutants import (
     ROOT,
     TESTS,
     Survivor,
+    prepare,
     with_plain_assertions,
     with_plain_properties,
 )
@@ -44,6 +48,42 @@ def test_an_assertion_without_its_words_is_still_one() -> None:
 
 def test_the_tests_that_are_to_notice_faults_are_there() -> None:
     assert [test for test in TESTS if not (ROOT / test).exists()] == []
+
+
+def test_the_copy_has_what_its_tests_import_and_read(tmp_path: Path) -> None:
+    prepare(tmp_path, afresh=True)
+    selected = [
+        path
+        for test in TESTS
+        for path in ([ROOT / test] if test.endswith(".py") else (ROOT / test).rglob("test_*.py"))
+    ]
+    assert [module for module in imported(selected) if not (tmp_path / module).exists()] == []
+
+    reading = [str(path.relative_to(ROOT)) for path in selected if "__file__" in path.read_text()]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *reading],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def imported(paths: list[Path]) -> set[Path]:
+    """The modules of the tests that these files import, and those that they import."""
+    found: set[Path] = set()
+    todo = list(paths)
+    while todo:
+        for node in ast.walk(ast.parse(todo.pop().read_text())):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("tests."):
+                continue
+            path = Path(*str(node.module).split("."))
+            module = path if (ROOT / path).is_dir() else path.with_suffix(".py")
+            if module not in found:
+                found.add(module)
+                todo += [ROOT / module] if module.suffix else []
+    return found
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / DOMAIN).rglob("*.py")), ids=lambda path: path.name)
