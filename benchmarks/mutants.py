@@ -41,6 +41,8 @@ TESTS = (
     "tests/definitions/test_plan.py",
     "tests/definitions/test_writing.py",
     "tests/proof/test_engine_found.py",
+    "tests/queries/test_filters.py",
+    "tests/queries/test_written_queries.py",
 )
 _USED_BY_TESTS = (
     "docs/engine.md",
@@ -48,6 +50,7 @@ _USED_BY_TESTS = (
     "tests/definitions/documents",
     "tests/lambdas/conftest.py",
     "tests/proof",
+    "tests/queries/asking.py",
 )
 _SMALLEST = "trellis_process.domain.decide.*"
 _UNTRIED = "not checked"  # what mutmut says of a fault that it has not tried
@@ -95,6 +98,10 @@ LEFT: dict[tuple[str, str], str] = {
     ("start_part", "parent.tenant_id, None"): (
         "the same: the end of the first change sets both times"
     ),
+    (EVERYWHERE, "super().due(run, None"): "the same: what is defined is not looked at",
+    (EVERYWHERE, "from_extra("): "tests/test_extras.py has all that it says, of every extra",
+    ("child_refused", "state=None"): "the same: whatever is not completed failed",
+    ("moment_from", "astimezone(None)"): "the same moment, and in UTC wherever the tests run",
     ("Process.heartbeat", "due_at is None and step.due_at is None"): (
         "the same: an attempt under way has a deadline if and only if its step has a timeout"
     ),

@@ -75,10 +75,15 @@ def imported(paths: list[Path]) -> set[Path]:
     found: set[Path] = set()
     todo = list(paths)
     while todo:
-        for node in ast.walk(ast.parse(todo.pop().read_text())):
-            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("tests."):
+        importing = todo.pop()
+        for node in ast.walk(ast.parse(importing.read_text())):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
                 continue
-            path = Path(*str(node.module).split("."))
+            path = Path(*node.module.split("."))
+            if node.level:  # beside it
+                path = importing.relative_to(ROOT).parent / path
+            if path.parts[0] != "tests":
+                continue
             module = path if (ROOT / path).is_dir() else path.with_suffix(".py")
             if module not in found:
                 found.add(module)

@@ -35,6 +35,7 @@ from trellis_process.errors import (
     TaskTaken,
     TooManySignals,
     TrellisError,
+    shown,
 )
 from trellis_process.testing import a_step, a_stored_process
 
@@ -104,7 +105,8 @@ def test_a_task_is_somebodys_by_a_name_that_is_neither_empty_nor_too_long(name):
     claim, give = (commands.claim_task, "by"), (commands.reassign_task, "to")
     for command, field in (claim, give):
         said = refused(drive, InvalidInput, asking(command, "ask", **{field: name}))
-        assert said.startswith(f"{field}: got ")
+        allowed = "of at most 256 characters without control" if name else "of 1 to 256"
+        assert said == f"{field}: got {shown(name)}; allowed is text {allowed} characters"
 
 
 def test_a_task_of_somebody_else_says_whose_it_is():

@@ -9,7 +9,7 @@ import pytest
 from tests.engine.driving import START, Drive, seconds, service, undo
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.sla import Sla, SlaTier
-from trellis_process.domain.definition.steps import WaitStep
+from trellis_process.domain.definition.steps import HumanTask, HumanTaskStep, WaitStep
 from trellis_process.errors import InvalidInput
 
 
@@ -102,6 +102,14 @@ def test_what_failed_is_told_with_the_code_that_was_reported():
     assert codes == [("StepAttemptFailed", "busy"), ("StepFailed", "timeout")]
 
 
+def test_what_took_too_long_has_that_for_a_code_whatever_it_waited_for():
+    task = HumanTaskStep("ask", human_task=HumanTask(surface="form", due="1m"))
+    for step in (WaitStep("go", wait_for_signal="paid", timeout="1m"), task):
+        drive = Drive(step).start().sweep("1m")
+        (failed,) = [each for each in drive.events if each.type == "StepFailed"]
+        assert failed.code == "timeout"
+
+
 def test_a_failure_names_its_attempt_while_another_may_follow():
     drive = Drive(service("a", retry=Retry(max_attempts=2))).start()
     with pytest.raises(InvalidInput, match="attempt"):
@@ -176,11 +184,9 @@ def test_an_attempt_limit_does_not_apply_to_a_wait():
 
 
 def breaches(drive: Drive) -> list[tuple]:
-    return [
-        (event.step_name, event.tier, event.expected_ms, event.actual_ms)
-        for event in drive.events
-        if event.type == "SlaBreached"
-    ]
+    late = [event for event in drive.events if event.type == "SlaBreached"]
+    assert all(type(event.actual_ms) is type(event.expected_ms) is int for event in late)
+    return [(event.step_name, event.tier, event.expected_ms, event.actual_ms) for event in late]
 
 
 def test_a_breach_found_at_the_end_is_told_once_with_what_was_expected_and_what_it_took():

@@ -16,9 +16,13 @@ from trellis_process.domain.definition.steps import (
     ForEachStep,
     HumanTask,
     HumanTaskStep,
+    LlmIntent,
+    LlmIntentStep,
     Outcome,
     Parallel,
     ParallelStep,
+    Query,
+    QueryStep,
     SendStep,
     SideEffectStep,
     SubprocessStep,
@@ -164,6 +168,25 @@ def test_in_a_branch_inside_of_an_item_the_item_is_seen():
     block = ParallelStep("block", parallel=Parallel(branches=(branch,)))
     drive = Drive(every(block)).start(items=["p", "q"])
     assert [seen(drive, name) for name in ("look:0", "look:1")] == [["p", 0], ["q", 1]]
+
+
+def test_steps_of_every_kind_see_the_item_that_they_are_for():
+    steps = [
+        QueryStep("ask", query=Query(source="rows", filters={"id": "item"})),
+        LlmIntentStep("sum", llm_intent=LlmIntent(intent="sum_up"), inputs={"x": "item"}),
+        SideEffectStep("set", effects=(Effect(action="update", entity="Row", id="item"),)),
+        WaitStep("pause", until="item"),
+    ]
+    moment = "2026-11-20T10:00:00Z"  # an hour from the start, and as good a text as any
+    drive = Drive(every(*steps)).start(items=[moment])
+
+    assert drive.process.step("ask:0").input["filters"] == {"id": moment}
+    drive.complete("ask:0")
+    assert drive.process.step("sum:0").input["inputs"] == {"x": moment}
+    drive.complete("sum:0")
+    (asked,) = [each for each in drive.events if each.type == "EffectsRequested"]
+    assert asked.effects[0]["id"] == moment
+    assert drive.process.wake_up_at == START + seconds(3600)
 
 
 def test_outside_of_items_there_is_none():

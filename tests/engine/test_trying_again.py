@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.engine.driving import Drive, service
@@ -253,6 +255,27 @@ def test_trying_a_step_again_where_it_failed_opens_all_parents(stack):
     assert now_of(stack, top).step("run").state == "completed"
     assert now_of(stack, top).step("after").is_open
     assert len(stack.service.list_processes("t1").processes) == 3
+
+
+def test_a_step_that_waits_for_its_child_again_has_all_its_time_again(stack):
+    stack.define("parent", SubprocessStep("run", subprocess="child", timeout="1h"))
+    stack.define("child", service("work"))
+    top = stack.service.start("parent", tenant_id="t1")
+    stack.settle()
+    (child,) = stack.service.list_processes("t1", process_type="child").processes
+    stack.clock.advance(minutes=50)
+    stack.service.fail_step(child, "work", "no", attempt=1)
+    stack.settle()
+    stack.clock.advance(minutes=50)
+
+    stack.service.retry_step(child, "work")
+    stack.settle()
+    waiting = now_of(stack, top).step("run")
+    assert (waiting.state, waiting.due_at) == ("waiting", stack.clock() + timedelta(hours=1))
+
+    stack.clock.advance(minutes=60)
+    stack.checker.check_for_timed_out_steps()
+    assert now_of(stack, top).step("run").error == "timed out"
 
 
 def test_a_child_that_ends_before_its_parent_hears_that_it_goes_on_is_not_lost(stack):
