@@ -17,9 +17,13 @@ from tests.proof.engine_scenarios import (
     ITEMS,
     LINE,
     PARENT,
+    PART,
+    STRICT,
     TENANT,
+    UNDONE,
     WAITS,
     key_of,
+    part_of,
 )
 from tests.proof.engine_worlds import World
 from tests.proof.stack import Stack
@@ -31,6 +35,7 @@ from trellis_process import (
     TrellisError,
 )
 from trellis_process.definitions.catalog import DefinitionCatalog
+from trellis_process.domain.engine import items
 from trellis_process.domain.process import Parent
 from trellis_process.dynamodb import DynamoDBProcessRepository, DynamoDBStepTrackerRepository
 from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
@@ -50,6 +55,10 @@ def complete(key: ProcessKey, step: str, **more: Any) -> Act:
 
 def fail(key: ProcessKey, step: str) -> Act:
     return lambda world: world.service.fail_step(key, step, "it broke", attempt=1)
+
+
+def fail_again(key: ProcessKey, step: str) -> Act:
+    return lambda world: world.service.fail_step(key, step, "it broke", attempt=2)
 
 
 def cancel(key: ProcessKey, **more: Any) -> Act:
@@ -78,11 +87,63 @@ def child_reported(world: World) -> None:
     world.service.child_ended(PARENT, TOLD, child, "")
 
 
+def retry(key: ProcessKey, step: str) -> Act:
+    return lambda world: world.service.retry_step(key, step)
+
+
+def suspend(key: ProcessKey) -> Act:
+    return lambda world: world.service.suspend_process(key)
+
+
+def told_of(kind: str, key: ProcessKey, **more: Any) -> Act:
+    """An event about a process with children, or about a child, is dealt with."""
+    event = {"type": kind, "tenant_id": TENANT, "process_id": key.process_id} | more
+    return lambda world: world.children.handle(event)
+
+
+def part_asked_for(whole: str, part: int, round_: int | None = None) -> Act:
+    child_id = part_of(whole, part).process_id
+    told = {"step_name": "all", "attempt": 1, "part": part, "child_id": child_id, "round": round_}
+    return told_of("ChildRequested", key_of(whole), **told)
+
+
+def part_called_off(whole: str, part: int, **more: Any) -> Act:
+    told = {"step_name": "all", "attempt": 1, "child_id": part_of(whole, part).process_id} | more
+    return told_of("ChildCancellationRequested", key_of(whole), **told)
+
+
+def part_ended(whole: str, part: int) -> Act:
+    key = part_of(whole, part)
+    return told_of("ProcessCompleted", key, parent={"process_id": key_of(whole).process_id})
+
+
 TOLD = Parent(process_id=PARENT.process_id, step_name="run", attempt=1)
 ENDED_CHILD = [
     start("parent"),
     child_begun,
     *(complete(CHILD, name) for name in ("pay", "ship", "close")),
+]
+FAILED_CHILD = [
+    start("parent"),
+    child_begun,
+    fail(CHILD, "pay"),
+    child_reported,
+]
+#: Two parts under way, of each of which the first item is packed.
+PACKED = [
+    start("undone_bulk"),
+    *(part_asked_for("undone_bulk", part) for part in (0, 1)),
+    complete(part_of("undone_bulk", 0), "pack:0"),
+    complete(part_of("undone_bulk", 1), "pack:2"),
+]
+UNDOING = [*PACKED, cancel(UNDONE, compensate=True)]
+#: The first part has failed, and the other was given up.
+FAILED_PART = [
+    start("strict_bulk"),
+    *(part_asked_for("strict_bulk", part) for part in (0, 1)),
+    complete(part_of("strict_bulk", 1), "pack:2"),
+    fail(part_of("strict_bulk", 0), "pack:0"),
+    part_ended("strict_bulk", 0),
 ]
 FANNED = [start("fan"), complete(FAN, "first")]
 FAILING = [*FANNED, complete(FAN, "a"), complete(FAN, "b"), fail(FAN, "c")]
@@ -155,14 +216,88 @@ PAIRS: dict[str, tuple[list[Act], int, Act, Act]] = {
     "a cancellation and a child's end": (ENDED_CHILD, 0, cancel(PARENT), child_reported),
     "a child's end twice": (ENDED_CHILD, 0, child_reported, child_reported),
     "two starts of one child": ([start("parent")], 0, child_begun, child_begun),
+    "a child's retry and its parent's": (
+        FAILED_CHILD,
+        0,
+        retry(CHILD, "pay"),
+        retry(PARENT, "run"),
+    ),
+    "the news that a child goes on, and that it has ended": (
+        [*FAILED_CHILD, retry(CHILD, "pay"), fail_again(CHILD, "pay")],
+        0,
+        told_of("ProcessReopened", CHILD, parent={}),
+        child_reported,
+    ),
+    "the starts of two parts": (
+        [start("slow_bulk")],
+        0,
+        part_asked_for("slow_bulk", 0),
+        part_asked_for("slow_bulk", 1),
+    ),
+    "the suspension of a whole and the start of a part": (
+        [start("slow_bulk")],
+        0,
+        suspend(key_of("slow_bulk")),
+        part_asked_for("slow_bulk", 0),
+    ),
+    "the undoing of a part and the end of an item": (
+        UNDOING,
+        0,
+        part_called_off("undone_bulk", 0, compensate=True),
+        complete(part_of("undone_bulk", 0), "pack:1"),
+    ),
+    "the undoing of a part, asked for twice": (
+        UNDOING,
+        0,
+        part_called_off("undone_bulk", 0, compensate=True),
+        part_called_off("undone_bulk", 0, compensate=True),
+    ),
+    "the ends of two parts": (
+        [
+            *PACKED,
+            complete(part_of("undone_bulk", 0), "pack:1"),
+            complete(part_of("undone_bulk", 1), "pack:3"),
+        ],
+        0,
+        part_ended("undone_bulk", 0),
+        part_ended("undone_bulk", 1),
+    ),
+    "the ends of two parts' undoing": (
+        [
+            *UNDOING,
+            *(part_called_off("undone_bulk", part, compensate=True) for part in (0, 1)),
+            complete(part_of("undone_bulk", 0), "undo:pack:0"),
+            complete(part_of("undone_bulk", 1), "undo:pack:2"),
+        ],
+        0,
+        part_ended("undone_bulk", 0),
+        part_ended("undone_bulk", 1),
+    ),
+    "a part tried again with its whole and by a person": (
+        [*FAILED_PART, retry(STRICT, "all")],
+        0,
+        part_asked_for("strict_bulk", 0, round_=1),
+        retry(part_of("strict_bulk", 0), "pack:0"),
+    ),
+    "a part called off late and asked for again": (
+        [*FAILED_PART, retry(STRICT, "all")],
+        0,
+        part_called_off("strict_bulk", 1),
+        part_asked_for("strict_bulk", 1, round_=1),
+    ),
 }
 
 
 @pytest.mark.parametrize("store", ["memory", "dynamodb"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_two_at_once_end_as_one_after_the_other(
-    pair: str, store: str, stack: Stack, record_property: Callable[[str, object], None]
+    pair: str,
+    store: str,
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
+    monkeypatch.setattr(items, "PART", PART)
     catalog = DefinitionCatalog(InMemoryDefinitionRepository())
     for definition in DEFINITIONS:
         catalog.register(definition)
