@@ -6,6 +6,7 @@ region from where every AWS client takes them: on Lambda those of the function's
 """
 
 import os
+import sys
 
 from trellis_process import ProcessStep
 from trellis_process.client import TrellisClient
@@ -32,5 +33,7 @@ def main(trellis: TrellisClient) -> None:
 
 
 if __name__ == "__main__":
+    if "TRELLIS_API_URL" not in os.environ:
+        sys.exit("TRELLIS_API_URL is to be the stack's output ApiUrl")
     with TrellisClient(os.environ["TRELLIS_API_URL"]) as trellis:
         main(trellis)

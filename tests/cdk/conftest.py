@@ -94,9 +94,9 @@ def ids_of(metadata: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def app() -> App:
+def app(tmp_path: Path) -> App:
     """An app that is not synthesised: for what is refused at once."""
-    return App()
+    return App(outdir=str(tmp_path))
 
 
 @pytest.fixture
