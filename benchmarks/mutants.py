@@ -62,8 +62,7 @@ source_paths = ["trellis_process"]
 only_mutate = ["{DOMAIN}/*"]
 also_copy = ["docs", "examples", "tests", "pyproject.toml"]
 pytest_add_cli_args_test_selection = {list(TESTS)!r}
-# What is held to a second is none of this: each call takes longer in the copy.
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not under_a_second"]
+pytest_add_cli_args = ["-p", "no:cacheprovider"]
 
 [tool.pytest.ini_options]
 addopts = "-q"

@@ -135,7 +135,7 @@ def test_what_would_grow_or_sink_without_end_is_refused_soon(case: tuple[str, st
     text, code = case
     begun = time.process_time()
     assert the_finding(text).code == code
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 10  # measured: 0.2 at most; grown, it would take minutes
 
 
 def test_values_are_counted_before_they_are_built() -> None:
