@@ -99,6 +99,10 @@ LEFT: dict[tuple[str, str], str] = {
     ),
     (EVERYWHERE, "super().due(run, None"): "the same: what is defined is not looked at",
     (EVERYWHERE, "from_extra("): "tests/test_extras.py has all that it says, of every extra",
+    ("Branches.begin", "failed=None"): "the same: a mapping without members is not kept either",
+    ("Branches.try_again", "failed=None"): "the same: without members it is not kept either",
+    ("reopen", "zip(around, (step, *around), )"): "the same: the shorter of two decides anyway",
+    ("of", 'kept.get("partial", '): "the same: whether it is true is all that is asked",
     ("child_refused", "state=None"): "the same: whatever is not completed failed",
     ("moment_from", "astimezone(None)"): "the same moment, and in UTC wherever the tests run",
     ("Process.heartbeat", "due_at is None and step.due_at is None"): (

@@ -140,7 +140,7 @@ class ChildrenService:
         if is_asked_for(parent, told):
             self._give_up(key, told.step_name, told.attempt, child, True)
         elif was_given_up(self._compiled(parent), parent, told):
-            self._cancel(key, told.step_name, child)
+            self._cancel(key, told.step_name, told.attempt, child)
 
     def _reopen_parent(self, key: ProcessKey) -> None:
         """A child goes on after it had failed, and with it who failed because of that."""
@@ -221,7 +221,7 @@ class ChildrenService:
     ) -> None:
         """Calls a child off; to ``compensate``, one that has ended undoes what it did as well."""
         if not compensate:
-            self._cancel(parent, step_name, child)
+            self._cancel(parent, step_name, attempt, child)
             return
         try:
             undone = self._service.undo_part(child, reason=NOT_NEEDED)
@@ -231,12 +231,12 @@ class ChildrenService:
             if undone.state.is_final:
                 self._report(child)
 
-    def _cancel(self, parent: ProcessKey, step_name: str, child: ProcessKey) -> None:
+    def _cancel(self, parent: ProcessKey, step_name: str, attempt: int, child: ProcessKey) -> None:
         try:
             # A part that was given up may have been asked for again meanwhile.
             current = self._process(parent)
             if child.process_id not in self._awaited(current):
-                round_ = round_of(current, step_name)
+                round_ = round_of(current, step_name, attempt)
                 self._service.give_up_child(child, round_, reason=NOT_NEEDED)
         except ProcessNotFound:
             logger.info("a child was given up before it was started")

@@ -332,8 +332,11 @@ class EngineService(ProcessService):
             ),
         )
 
-    def give_up_child(self, child: ProcessKey, round_: int, *, reason: str) -> None:
-        """Has a child end whose parent gave it up, after so many rounds, unless it undoes."""
+    def give_up_child(self, child: ProcessKey, round_: int | None, *, reason: str) -> None:
+        """Has a child end whose parent gave it up, after so many rounds, unless it undoes.
+
+        With None it ends whatever round it has heard of.
+        """
         self._change(
             child,
             self._load(child),

@@ -211,7 +211,8 @@ class Children:
         """A child is not needed any more; where asked it undoes what it completed."""
         child = self._world.followed.get(event.child_id)
         if child is not None:
-            compensate, round_ = bool(event.compensate), round_of(followed.process, event.step_name)
+            compensate = bool(event.compensate)
+            round_ = round_of(followed.process, event.step_name, event.attempt)
             self._world.plan(self._world.now, lambda: self._give_up(child, compensate, round_))
         elif event.compensate:  # it completed nothing that could be undone
             self._part_undone(followed, event.step_name, event.attempt, event.child_id, DONE)
@@ -225,7 +226,7 @@ class Children:
                 trigger = _suspend if parent.state is ProcessState.SUSPENDED else _resume
                 self._world.attempt(child, None, trigger)
 
-    def _give_up(self, child: Followed, compensate: bool, round_: int) -> None:
+    def _give_up(self, child: Followed, compensate: bool, round_: int | None) -> None:
         if compensate:
             self._world.change(
                 child,

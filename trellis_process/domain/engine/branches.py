@@ -58,14 +58,14 @@ class Branches(Holder[ParallelStep]):
         else:
             run.fail(replace(step, progress=progress.as_json()), error)
 
-    def open_lists(self, run: Run, defined: ParallelStep, step: ProcessStep) -> Iterator[OpenList]:
+    def open_lists(self, defined: ParallelStep, step: ProcessStep) -> Iterator[OpenList]:
         """As Holder.open_lists: the branches that have not ended."""
         progress = BranchProgress.of(step.progress)
         for branch in defined.parallel.branches:
             if branch.name in progress.open:
                 yield branch.steps, names.items_of(step.name)
 
-    def reopen(self, run: Run, defined: ParallelStep, step: ProcessStep, inside: str) -> None:
+    def reopen(self, run: Run, step: ProcessStep, inside: str) -> None:
         """As Holder.reopen: what was undone stays undone, so nothing is said of that any more."""
         progress, branch = BranchProgress.of(step.progress), _branch_of(run, inside)
         failed = {name: why for name, why in progress.failed.items() if name != branch}

@@ -85,11 +85,14 @@ def awaited(compiled: CompiledDefinition, process: Process) -> Iterator[str]:
             yield names.child_id(process.process_id, step.name, step.attempt, part)
 
 
-def round_of(process: Process, step_name: str) -> int:
-    """How often a foreach of a process had its parts try again; 0 for any other step."""
+def round_of(process: Process, step_name: str, attempt: int) -> int | None:
+    """How often that attempt at a foreach had its parts try again; None where it will not again.
+
+    So it is where the foreach was skipped or entered anew, and where the step is another one.
+    """
     step = process.steps.get(step_name)
-    progress = None if step is None else progress_of(step)
-    return progress.round if isinstance(progress, PartProgress) else 0
+    progress = None if step is None or step.attempt != attempt else progress_of(step)
+    return progress.round if isinstance(progress, PartProgress) else None
 
 
 def was_given_up(compiled: CompiledDefinition, process: Process, told: Parent) -> bool:

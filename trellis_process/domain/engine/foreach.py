@@ -77,7 +77,7 @@ class Foreach(Holder[ForEachStep]):
         else:
             _go_on(run, defined, step, progress)
 
-    def open_lists(self, run: Run, defined: ForEachStep, step: ProcessStep) -> Iterator[OpenList]:
+    def open_lists(self, defined: ForEachStep, step: ProcessStep) -> Iterator[OpenList]:
         """As Holder.open_lists: the steps for the items under way in this process."""
         progress = progress_of(step)
         if isinstance(progress, ItemProgress):
@@ -99,7 +99,7 @@ class Foreach(Holder[ForEachStep]):
         _go_on(run, defined, waiting, progress._replace(again=again, failed={}))
         return True
 
-    def reopen(self, run: Run, defined: ForEachStep, step: ProcessStep, inside: str) -> None:
+    def reopen(self, run: Run, step: ProcessStep, inside: str) -> None:
         """As Holder.reopen: the item is under way again for which that step is."""
         progress, index = ItemProgress.of(step.progress), _index_of(inside)
         progress = progress._replace(

@@ -178,16 +178,18 @@ def left_in_round(process: Process) -> int | None:
 
 
 def give_up_child(
-    process: Process, *, round_: int, now: datetime, reason: str | None = None
+    process: Process, *, round_: int | None, now: datetime, reason: str | None = None
 ) -> None:
     """A child is not needed any more. One that undoes what it did goes on with that.
 
     ``round_`` is how often the parent had its parts try again when it gave this one up: one that
-    has heard of a later round is needed after all. Raises ProcessFinished.
+    has heard of a later round is needed after all; with None there is none. Raises ProcessFinished.
     """
     name = names.foreach_of_part(process)
     root = None if name is None else process.step(name)
-    is_needed = root is not None and root.is_open and _round_of(root) > round_
+    is_needed = False
+    if root is not None and root.is_open and round_ is not None:
+        is_needed = _round_of(root) > round_
     if process.state is not ProcessState.COMPENSATING and not is_needed:
         process.cancel(now=now, reason=reason)
 

@@ -142,14 +142,14 @@ def _in_same_list(run: Run, step: ProcessStep) -> list[ProcessStep]:
 
 def _reopen(run: Run, around: ProcessStep, inside: ProcessStep) -> None:
     """The step waits again for the list of steps in which that other one stands."""
-    run.holder(around.name).reopen(run, run.place(around.name).step, around, inside.name)
+    run.holder(around.name).reopen(run, around, inside.name)
 
 
 def _begin_inside(run: Run, around: ProcessStep, cause: ProcessStep) -> None:
     """What was given up inside of a step when that ended begins again, or for the first time."""
     steps = run.process.steps
     holder, defined = run.holder(around.name), run.place(around.name).step
-    for listed, items in holder.open_lists(run, defined, steps[around.name]):
+    for listed, items in holder.open_lists(defined, steps[around.name]):
         here = [steps[name] for each in listed if (name := each.name + items) in steps]
         if any(each.is_open or each.name == cause.name for each in here):
             continue

@@ -48,11 +48,11 @@ class Holder(StepKind[Defined]):
         """A list inside of the step ended with the step ``inside``; or failed, and why."""
 
     @abstractmethod
-    def open_lists(self, run: Run, defined: Defined, step: ProcessStep) -> Iterator[OpenList]:
+    def open_lists(self, defined: Defined, step: ProcessStep) -> Iterator[OpenList]:
         """The lists that the waiting step waits for."""
 
     @abstractmethod
-    def reopen(self, run: Run, defined: Defined, step: ProcessStep, inside: str) -> None:
+    def reopen(self, run: Run, step: ProcessStep, inside: str) -> None:
         """The step waits again for the list in which that other one stands, which has ended."""
 
     @abstractmethod
