@@ -392,8 +392,8 @@ def _sampling(counts: Counter[str]) -> list[str]:
         return []
     return [
         "",
-        f"This run tried {tried:,} of {count:,} faults, drawn from all files by the seed {SEED}:",
-        "the shares noticed are those of a sample, and what is left is not all that there may be.",
+        f"Of {count:,} faults {tried:,} were tried: the shares noticed are of those, and what is",
+        "left is not all that there may be.",
     ]
 
 
