@@ -331,3 +331,36 @@ def test_a_compensation_that_failed_while_suspended_is_not_forgotten(first):
     drive.do(lambda process, now: process.resume(now=now))
     drive.complete("undo:z")
     assert (drive.state, drive.compensation) == ("failed", "partial")
+
+
+def cancel(drive: Drive, **more) -> Drive:
+    return drive.do(lambda process, now: process.cancel(now=now, **more))
+
+
+def test_a_process_that_is_called_off_while_it_undoes_says_that_not_all_is_undone():
+    drive = saga().start().complete("s1").complete("s2").fail("s3").complete("undo:s2")
+    cancel(drive)
+    assert (drive.state, drive.compensation) == ("cancelled", "partial")
+    assert drive.process.step("undo:s1").state == "cancelled"
+
+
+@pytest.mark.parametrize(("compensate", "ends"), [(False, "partial"), (True, None)])
+def test_a_process_that_is_called_off_amid_a_rollback_goes_on_with_it_only_if_asked(
+    compensate, ends
+):
+    lists = (service("a", compensate_with="undo_a"),), (service("b"),)
+    branches = tuple(Branch(name=f"b{n}", steps=steps) for n, steps in enumerate(lists))
+    block = ParallelStep("both", parallel=Parallel(branches=branches, on_any_failure="rollback"))
+    drive = Drive(block, compensations=(undo("undo_a"),)).start().complete("a").fail("b")
+    assert drive.open() == ["both", "undo:a"]
+
+    cancel(drive, compensate=compensate)
+
+    assert drive.compensation == ends
+    if compensate:
+        assert drive.open() == ["undo:a"]
+        drive.complete("undo:a")
+    assert drive.state == "cancelled"
+    assert drive.compensation == ("done" if compensate else "partial")
+    at = drive.process.step("both").ended_at
+    assert at == drive.now

@@ -14,7 +14,7 @@ from trellis_process.domain.definition.steps import (
     ParallelStep,
 )
 from trellis_process.domain.process import Process, ProcessKey
-from trellis_process.errors import ProcessFinished, ProcessNotFound, StepFinished
+from trellis_process.errors import NotReported, ProcessFinished, ProcessNotFound, StepFinished
 
 ITEMS = 60
 
@@ -259,3 +259,31 @@ def test_what_the_parts_of_a_skipped_list_completed_is_undone_all_the_same(stack
     assert (process.state, process.compensation) == ("failed", "done")
     assert len(services.undone) == len([n for n in services.done if n.startswith("pack:")])
     assert services.undone
+
+
+def test_nobody_reports_what_its_parts_undo(stack):
+    process = bulk(stack, pack_all(), service("ship"))
+    services = Services(stack, "ship")
+    services.held.add("ship")
+    services.work()
+    stack.service.cancel_process(process, compensate=True)
+
+    with pytest.raises(NotReported) as refused:
+        stack.service.complete_step(process, "undo:all")
+
+    assert str(refused.value) == (
+        "step 'undo:all' is a foreach, which nobody reports; its parts report, or skip it"
+    )
+
+
+def test_one_more_part_begins_when_one_has_ended(stack):
+    bulk(stack, pack_all(), items=100)  # four parts, of which two may be under way
+
+    def asked() -> list[int]:
+        return [each["part"] for each in stack.told if each["type"] == "ChildRequested"]
+
+    stack.settle()
+    assert asked() == [0, 1]
+    Services(stack).work(most=49)  # of the items of both in turn, so that the first has ended
+    stack.settle()
+    assert asked() == [0, 1, 2]

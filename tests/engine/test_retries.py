@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from tests.engine.driving import START, Drive, seconds, service, undo
+from tests.engine.test_reopening import rerun
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.sla import Sla, SlaTier
 from trellis_process.domain.definition.steps import HumanTask, HumanTaskStep, WaitStep
@@ -100,6 +101,17 @@ def test_what_failed_is_told_with_the_code_that_was_reported():
     drive.fail("a", code="busy").sweep("1m").sweep("1m")
     codes = [(each.type, each.code) for each in drive.events if hasattr(each, "code")]
     assert codes == [("StepAttemptFailed", "busy"), ("StepFailed", "timeout")]
+
+
+def test_of_a_step_that_is_done_again_the_retries_of_this_time_are_counted():
+    step = service("a", timeout="1m", retry=Retry(max_attempts=2, interval="10s"))
+    drive = Drive(step, service("b")).start().complete("a", attempt=1)
+    rerun(drive, "a").sweep("1m")
+
+    waiting = drive.process.step("a")
+    assert (waiting.attempt, waiting.error) == (2, "timed out")
+    (late,) = [each for each in drive.events if each.type == "ProcessStepTimedOut"]
+    assert (late.retry_count, late.has_fully_timed_out()) == (0, False)
 
 
 def test_what_took_too_long_has_that_for_a_code_whatever_it_waited_for():
