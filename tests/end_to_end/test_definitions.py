@@ -209,11 +209,12 @@ def services(deployed_stack: LocalStack, role: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def client(deployed_stack: LocalStack) -> TrellisClient:
+def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
     session = Session()
     caller = deployed_stack.caller
     session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    return TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION))
+    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

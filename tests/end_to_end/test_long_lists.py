@@ -74,6 +74,7 @@ class Packer:
         self.done: list[Any] = []
         self.undone: list[Any] = []
         self._tenant_id = ""
+        self._seen: set[str] = set()
         self._sqs = stack.cloud.client("sqs")
         self._url = self._sqs.create_queue(QueueName="bulk-pack")["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
@@ -129,7 +130,9 @@ class Packer:
         for message in self._sqs.receive_message(**asked).get("Messages", []):
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
             detail = json.loads(message["Body"])["detail"]
-            if detail["tenant_id"] == self._tenant_id:
+            is_double = detail["id"] in self._seen  # as any event may come twice
+            self._seen.add(detail["id"])
+            if detail["tenant_id"] == self._tenant_id and not is_double:
                 yield detail
 
 

@@ -146,13 +146,18 @@ def bundle() -> bytes:
     return zipped.getvalue()
 
 
-def test_a_query_step_has_the_rows_of_its_tenant_from_a_table(
-    deployed_stack: LocalStack, answering: None, invoices: str
-) -> None:
+@pytest.fixture
+def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
     session = Session()
     caller = deployed_stack.caller
     session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    client = TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION))
+    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
+        yield client
+
+
+def test_a_query_step_has_the_rows_of_its_tenant_from_a_table(
+    client: TrellisClient, answering: None, invoices: str
+) -> None:
     client.definitions.register(DUNNING)
     process = client.start("end_to_end_dunning", tenant_id=invoices, input={"customer": "ann"})
 

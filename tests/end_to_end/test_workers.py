@@ -123,13 +123,14 @@ def workers(deployed_stack: LocalStack, role: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(deployed_stack: LocalStack) -> TrellisClient:
+def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
     from botocore.session import Session
 
     session = Session()
     caller = deployed_stack.caller
     session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    return TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION))
+    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
+        yield client
 
 
 def test_functions_do_the_work_fail_wait_and_are_resumed(
