@@ -12,9 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 from trellis_process.cost.units import read_units
-from trellis_process.dynamodb import Table
-from trellis_process.dynamodb import table as tables
-from trellis_process.dynamodb.table import READ_TIMEOUT_SECONDS
+from trellis_process.dynamodb import Table, connection
+from trellis_process.dynamodb.connection import READ_TIMEOUT_SECONDS
 from trellis_process.local.ministack import LocalCloud
 
 
@@ -82,7 +81,7 @@ def new_table(name: str = "processes", *, patience_seconds: float | None = None)
     ``patience_seconds`` is how long an answer may take, where an emulator needs longer than a
     request to DynamoDB may.
     """
-    with patch.object(tables, "READ_TIMEOUT_SECONDS", patience_seconds or READ_TIMEOUT_SECONDS):
+    with patch.object(connection, "READ_TIMEOUT_SECONDS", patience_seconds or READ_TIMEOUT_SECONDS):
         table = Table(name)
     table.create()
     return table

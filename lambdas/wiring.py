@@ -248,12 +248,15 @@ def _client(service: str, *, tries: int = 1, connections: int = 10) -> Any:
     from botocore.config import Config
     from botocore.session import get_session
 
+    from trellis_process.user_agent import USER_AGENT
+
     # Tried again by who asks, who knows how much time there is, unless that says otherwise.
     settings = Config(
         connect_timeout=1,
         read_timeout=3,
         retries={"mode": "standard", "total_max_attempts": tries},
         max_pool_connections=connections,
+        user_agent=USER_AGENT,
     )
     return get_session().create_client(service, config=settings)
 

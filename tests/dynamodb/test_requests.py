@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from tests.proof.wire import Wire
 from trellis_process import Process, ProcessService, ProcessStep, TimeoutCheckerService
-from trellis_process.dynamodb import DynamoDBProcessRepository, schema
+from trellis_process.dynamodb import DynamoDBProcessRepository, Table, schema
 from trellis_process.errors import ProcessFinished
 from trellis_process.testing.clock import ManualClock
 
@@ -164,3 +166,18 @@ def test_nothing_scans_and_nothing_takes_part_in_a_transaction(
     checker.check_for_timed_out_steps()
 
     assert set(wire.requests) == {"PutItem", "GetItem", "Query", "BatchGetItem"}
+
+
+def test_requests_say_in_a_word_that_they_are_of_trellis(
+    service: ProcessService, table: Table, wire: Wire
+) -> None:
+    names: list[str] = []
+    client: Any = table._connection.connection.client
+    client.meta.events.register_first(
+        "before-send.dynamodb", lambda request, **_: names.append(request.headers["User-Agent"])
+    )
+    process = start(service, steps=2)
+    with ThreadPoolExecutor(1) as another_thread:
+        another_thread.submit(service.complete_step, process, "step-000").result()
+
+    assert [str(name, "ascii").split("/")[0] for name in names] == ["trellis-process botocore"] * 3

@@ -8,23 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 
-from pynamodb.connection import TableConnection
-from pynamodb.connection.base import MetaTable
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
 from trellis_process.dynamodb import schema
+from trellis_process.dynamodb.connection import Connection
 from trellis_process.dynamodb.failures import is_condition_failed, store_error
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import Throttled
-
-# A request takes milliseconds. Read and write, each tried three times without an answer, are
-# told as an error within the 15 seconds that the function of the step API has.
-CONNECT_TIMEOUT_SECONDS = 1.0
-READ_TIMEOUT_SECONDS = 2.0
-RETRIES = 2  # botocore's, with jitter
-CONNECTIONS = 32  # a sweep reads all shards side by side, a program may have many threads
 
 BATCH = 100  # BatchGetItem takes no more
 WRITE_BATCH = 25  # nor does BatchWriteItem
@@ -53,16 +45,7 @@ class Table:
     ) -> None:
         self.name = name
         self._pause = pause
-        self._connection = TableConnection(
-            name,
-            region=region,
-            host=endpoint_url,
-            connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-            read_timeout_seconds=READ_TIMEOUT_SECONDS,
-            max_retry_attempts=RETRIES,
-            max_pool_connections=CONNECTIONS,
-            meta_table=MetaTable(schema.table_description(name)),
-        )
+        self._connection = Connection(name, region, endpoint_url)
 
     def create(self) -> None:
         """Makes the table, for tests and trials; a deployed stack brings its own."""

@@ -13,19 +13,22 @@ from botocore.session import get_session
 from pynamodb.exceptions import PynamoDBException
 
 from trellis_process.dynamodb import view_schema
+from trellis_process.dynamodb.connection import (
+    CONNECT_TIMEOUT_SECONDS,
+    READ_TIMEOUT_SECONDS,
+    RETRIES,
+)
 from trellis_process.dynamodb.failures import CONDITION_FAILED, store_error
 from trellis_process.dynamodb.schema import Item
 from trellis_process.dynamodb.table import (
     BATCH,
     BATCH_TRIES,
-    CONNECT_TIMEOUT_SECONDS,
-    READ_TIMEOUT_SECONDS,
-    RETRIES,
     WRITE_BATCH,
     ConditionFailed,
     batches,
 )
 from trellis_process.errors import StoreError, Throttled
+from trellis_process.user_agent import USER_AGENT
 
 TRANSACTION = 100  # TransactWriteItems takes no more
 
@@ -55,6 +58,7 @@ class ViewTable:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
             retries={"mode": "standard", "total_max_attempts": RETRIES + 1},
+            user_agent=USER_AGENT,
         )
         self._client: Any = get_session().create_client(
             "dynamodb", region_name=region, endpoint_url=endpoint_url, config=settings
