@@ -103,6 +103,15 @@ def test_a_command_on_a_copy_leaves_the_original():
     assert process == before
 
 
+def test_a_snapshot_stays_as_the_process_stood():
+    process = a_process_full_of_containers()
+    snapshot, before = process.snapshot(), deepcopy(process)
+
+    process.complete_step("wait", {"paid": True}, now=START)
+
+    assert snapshot == before != process
+
+
 def test_becoming_another_is_being_equal_and_sharing_nothing():
     process, other = a_process(), a_process_full_of_containers()
     other.saved()

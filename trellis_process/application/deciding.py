@@ -69,7 +69,7 @@ def decide_and_save(
         if tried:
             longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**tried)
             pause(random.uniform(0, longest))
-        current = process.copy()
+        current = process.snapshot()
         try:
             decide(definition, process, trigger, clock())
             if not process.has_changed:

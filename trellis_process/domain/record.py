@@ -175,7 +175,8 @@ class ProcessRecord:
         """
         if self.state is ProcessState.SUSPENDED:
             return []
-        of_steps = (self.tracker(name) for name in self.steps)
+        limited = [step for step in self.steps.values() if step.due_at is not None]
+        of_steps = (self.tracker(step.name) for step in limited)
         waiting = [self.deadline_tracker(), *of_steps, *self.timers]
         return [tracker for tracker in waiting if tracker is not None]
 
@@ -208,6 +209,16 @@ class ProcessRecord:
             value = getattr(self, name)
             # An empty one needs a twin too, but deepcopy is slow, and most are empty.
             setattr(twin, name, deepcopy(value) if value else copy(value))
+        return twin
+
+    def snapshot(self) -> Self:
+        """The same process as it stands, whatever a change makes of this one.
+
+        Cheaper than ``copy``, because the two share their values: a change puts others in their
+        place and leaves them as they are.
+        """
+        twin = copy(self)
+        twin.steps = dict(self.steps)
         return twin
 
     def become(self, other: ProcessRecord) -> None:
