@@ -37,9 +37,9 @@ def run() -> tuple[Section, str]:
     section = Section(
         "CPU of a command over HTTP",
         "Microseconds of CPU for completing a step through the deployed function's handler, logs "
-        "and "
-        "metrics included, and for the GetItem and the conditional PutItem that it makes, by "
-        "botocore alone with the same item. Neither sends anything: the answers come from memory. "
+        "and metrics included, where half of the steps are done, and for the GetItem and the "
+        "conditional PutItem that it makes, by botocore alone with the same item. Neither sends "
+        "anything: the answers come from memory. "
         "The best of seven rounds in which both take turns, in one interpreter.",
         [
             Table(["steps of the process", "command, µs", "bare calls, µs", "ratio"], rows),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from trellis_process.application.repositories import ProcessPage
@@ -13,6 +14,33 @@ from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.task import HumanTaskTerms
 from trellis_process.domain.time import to_text
 from trellis_process.errors import InvalidInput
+
+#: What is told of a step, in this order, unless it is as here; some things are always told.
+_TOLD_OF_STEPS: dict[str, Any] = {
+    "name": ...,
+    "state": ...,
+    "waits_for": None,
+    "attempt": ...,
+    "retries_permitted": ...,
+    "timeout_ms": None,
+    "started_at": None,
+    "due_at": None,
+    "ended_at": None,
+    "output": None,
+    "error": None,
+    "reported_by": None,
+    "resumption": 0,
+    "resume_data": None,
+    "resumed_early": False,
+    "visits": 1,
+    "first_attempt": 1,
+    "service": None,
+    "priority": None,
+    "input": None,
+    "task": None,
+    "outcome": None,
+    "progress": None,
+}
 
 
 def process_as_json(process: Process) -> dict[str, Any]:
@@ -113,32 +141,22 @@ def task_as_json(task: HumanTaskTerms | None) -> dict[str, Any] | None:
     )
 
 
+_AS_JSON: dict[str, Callable[[Any], Any]] = {
+    "state": attrgetter("value"),
+    "waits_for": attrgetter("value"),
+    "started_at": to_text,
+    "due_at": to_text,
+    "ended_at": to_text,
+    "task": task_as_json,
+}
+
+
 def _step_as_json(step: ProcessStep) -> dict[str, Any]:
-    return _without_none(
-        name=step.name,
-        state=step.state.value,
-        waits_for=None if step.waits_for is None else step.waits_for.value,
-        attempt=step.attempt,
-        retries_permitted=step.retries_permitted,
-        timeout_ms=step.timeout_ms,
-        started_at=to_text(step.started_at),
-        due_at=to_text(step.due_at),
-        ended_at=to_text(step.ended_at),
-        output=step.output,
-        error=step.error,
-        reported_by=step.reported_by,
-        resumption=step.resumption or None,
-        resume_data=step.resume_data,
-        resumed_early=step.resumed_early or None,
-        visits=step.visits if step.visits > 1 else None,
-        first_attempt=step.first_attempt if step.first_attempt > 1 else None,
-        service=step.service,
-        priority=step.priority,
-        input=step.input,
-        task=task_as_json(step.task),
-        outcome=step.outcome,
-        progress=step.progress,
-    )
+    has = vars(step)
+    told = {name: has[name] for name, unless in _TOLD_OF_STEPS.items() if has[name] != unless}
+    for name in _AS_JSON.keys() & told.keys():
+        told[name] = _AS_JSON[name](told[name])
+    return told
 
 
 def _step_from_json(value: Mapping[str, Any]) -> ProcessStep:

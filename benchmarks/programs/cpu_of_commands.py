@@ -16,6 +16,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import IO, Any
 
 from botocore.session import get_session
@@ -23,10 +25,13 @@ from botocore.session import get_session
 from benchmarks.stub import Stub
 from lambdas import step_commands, wiring
 from trellis_process.cost.usage import PROCESS_ID
+from trellis_process.domain.process import Process
 from trellis_process.dynamodb.item import to_item
 from trellis_process.testing import a_process, a_step
 
 ROUNDS, TIMES = 7, 150
+ACTOR = "arn:aws:sts::123456789012:assumed-role/case-service/case"
+OUTPUT = {"message_id": "m-1"}
 #: Where a function's CPU is counted to, by a part of its file's path; the first that fits.
 ROOMS = {
     "trellis_process/http": "trellis_process.http",
@@ -59,9 +64,9 @@ class Context:
         return 10_000
 
 
-def event(operation: str, body: dict[str, Any]) -> dict[str, Any]:
+def event(step: str, operation: str, body: dict[str, Any]) -> dict[str, Any]:
     """A request as API Gateway hands it over."""
-    path = f"/tenants/tenant-1/processes/{PROCESS_ID}/steps/step-000/{operation}"
+    path = f"/tenants/tenant-1/processes/{PROCESS_ID}/steps/{step}/{operation}"
     return {
         "version": "2.0",
         "routeKey": "$default",
@@ -85,29 +90,42 @@ def event(operation: str, body: dict[str, Any]) -> dict[str, Any]:
             "stage": "$default",
             "time": "01/Mar/2026:09:30:00 +0000",
             "timeEpoch": 1772357400000,
-            "authorizer": {
-                "iam": {"userArn": "arn:aws:sts::123456789012:assumed-role/case-service/case"}
-            },
+            "authorizer": {"iam": {"userArn": ACTOR}},
         },
         "body": json.dumps(body),
         "isBase64Encoded": False,
     }
 
 
-def commands(steps: int) -> tuple[Callable[[], None], Callable[[], None]]:
-    """One command through the handler, and the two calls it makes of DynamoDB, bare."""
+def half_done(steps: int) -> tuple[Process, str]:
+    """A process of so many steps with half of them done, and the one that is under way."""
     process = a_process(
         *[a_step(f"step-{n:03}", timeout_ms=600_000, retries_permitted=3) for n in range(steps)],
         process_id=PROCESS_ID,
         metadata={"priority": "high"},
     )
+    now = process.started_at
+    for step in list(process.steps)[: steps // 2]:
+        for report in (process.start_step, partial(process.complete_step, output=OUTPUT)):
+            process.saved()
+            now += timedelta(seconds=2)
+            report(step, now=now, actor=ACTOR)
+    under_way = list(process.steps)[steps // 2]
+    process.saved()
+    process.start_step(under_way, now=now, actor=ACTOR)
+    return process, under_way
+
+
+def commands(steps: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """One command through the handler, and the two calls it makes of DynamoDB, bare."""
+    process, step = half_done(steps)
     item = to_item(process)
     stub = Stub(item)
     connection = wiring.table()._connection.connection
     stub.attach(connection.client)
     bare: Any = get_session().create_client("dynamodb")
     stub.attach(bare)
-    asked, context = event("complete", {"attempt": 1, "output": {"message_id": "m-1"}}), Context()
+    asked, context = event(step, "complete", {"attempt": 1, "output": OUTPUT}), Context()
 
     def command() -> None:
         answer = step_commands.handler(asked, context)

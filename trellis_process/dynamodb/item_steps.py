@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.task import HumanTaskTerms
-from trellis_process.domain.time import from_ms, to_ms
+from trellis_process.domain.time import MILLISECOND
 from trellis_process.dynamodb.item_json import to_json, with_tail, without_tail
 
 STATE_LETTERS: dict[tuple[StepState, WaitingFor | None], str] = {
@@ -70,56 +70,63 @@ _USUAL_OF_TASKS: list[Any] = [(), None, None, 5]  # outcomes, role, assignee, pr
 _IN_WORDS = re.compile(r"(\S+)(?: ([a-z]?)(-?\d+)?(?:<(-?\d+))?(?:>(-?\d+))?)?")
 
 
-@dataclass
-class _Before:
+class _Before(NamedTuple):
     """What a step is told from: the one before it, as far as the two are mostly alike.
 
     Before the first there are the start of the process and the first of those who reported.
     """
 
-    ended_ms: int
+    ended_at: datetime
     reported_by: str | None
     timeout_ms: int | None = None
     retries_permitted: int = 0
 
-    def usual(self, state: StepState) -> dict[str, Any]:
+    def usual(self, state: StepState) -> Mapping[str, Any]:
         """What a step in this state has unless it says otherwise."""
         is_pending = state is StepState.PENDING
-        return _USUAL | {
-            "attempt": 0 if is_pending else 1,
-            "timeout_ms": self.timeout_ms,
-            "retries_permitted": self.retries_permitted,
-            "reported_by": None if is_pending else self.reported_by,
-        }
+        reported_by = None if is_pending else self.reported_by
+        return _usual(0 if is_pending else 1, self.timeout_ms, self.retries_permitted, reported_by)
 
-    def then(self, step: ProcessStep) -> None:
-        """From now on this is the step before."""
-        if step.ended_at is not None:
-            self.ended_ms = to_ms(step.ended_at)
-        self.timeout_ms = step.timeout_ms
-        self.retries_permitted = step.retries_permitted
-        if step.state is not StepState.PENDING:
-            self.reported_by = step.reported_by
+    def then(self, step: ProcessStep) -> _Before:
+        """What the step after this one is told from."""
+        return _Before(
+            self.ended_at if step.ended_at is None else step.ended_at,
+            self.reported_by if step.state is StepState.PENDING else step.reported_by,
+            step.timeout_ms,
+            step.retries_permitted,
+        )
+
+
+@lru_cache(maxsize=1_000)
+def _usual(
+    attempt: int, timeout_ms: int | None, retries_permitted: int, reported_by: str | None
+) -> Mapping[str, Any]:
+    return _USUAL | {
+        "attempt": attempt,
+        "timeout_ms": timeout_ms,
+        "retries_permitted": retries_permitted,
+        "reported_by": reported_by,
+    }
 
 
 def steps_text(process: Process, actors: Mapping[str, int]) -> str:
     """The steps of a process, in their order; ``actors`` says where who reported is named."""
-    before = _Before(to_ms(process.started_at), next(iter(actors), None))
+    before = _Before(process.started_at, next(iter(actors), None))
     told = []
     for step in process.steps.values():
         told.append(_told(step, before, actors))
-        before.then(step)
+        before = before.then(step)
     return to_json(told)
 
 
 def steps_of(text: str, started_at: datetime, actors: list[str]) -> dict[str, ProcessStep]:
     """The steps that a text tells of, by name. Raises for what ``steps_text`` cannot have given."""
-    before = _Before(to_ms(started_at), next(iter(actors), None))
+    before = _Before(started_at, next(iter(actors), None))
     told = json.loads(text)
     steps: dict[str, ProcessStep] = {}
     for each in told:
         step = _step(each, before, actors)
-        before.then(step)
+        before = before.then(step)
         steps[step.name] = step
     if len(steps) != len(told):
         raise ValueError("two steps have one name")
@@ -127,41 +134,56 @@ def steps_of(text: str, started_at: datetime, actors: list[str]) -> dict[str, Pr
 
 
 def _told(step: ProcessStep, before: _Before, actors: Mapping[str, int]) -> str | list[Any]:
+    has, usual = vars(step), before.usual(step.state)
     in_words = f"{step.name} {STATE_LETTERS[step.state, step.waits_for]}"
     for sign, moment in (("", step.started_at), ("<", step.due_at), (">", step.ended_at)):
         if moment is not None:
-            in_words += f"{sign}{to_ms(moment) - before.ended_ms}"
-    more = {
-        SHORT_NAMES[name]: _stored(name, value, actors)
-        for name, usual in before.usual(step.state).items()
-        if (value := getattr(step, name)) != usual
-    }
-    row = without_tail([in_words.rstrip(), step.output, more], _USUAL_OF_STEPS)
-    return in_words.rstrip() if len(row) == 1 else row
+            in_words += f"{sign}{(moment - before.ended_at) // MILLISECOND}"
+    in_words = in_words.rstrip()
+    more: dict[str, Any] = {}
+    if not usual.items() <= has.items():
+        more = {
+            SHORT_NAMES[name]: _stored(name, has[name], actors)
+            for name in usual
+            if has[name] != usual[name]
+        }
+    elif step.output is None:
+        return in_words
+    return without_tail([in_words, step.output, more], _USUAL_OF_STEPS)
 
 
 def _step(told: str | list[Any], before: _Before, actors: list[str]) -> ProcessStep:
-    row = [told] if isinstance(told, str) else told
-    in_words, output, more = with_tail(row, 3, _USUAL_OF_STEPS)
+    in_words: Any = told
+    output, more = None, {}
+    if not isinstance(told, str):
+        in_words, output, more = with_tail(told, 3, _USUAL_OF_STEPS)
+    elif " " not in told:
+        return _not_begun(told, before.timeout_ms, before.retries_permitted)
     found = _IN_WORDS.fullmatch(in_words)
     if found is None:
         raise ValueError("a step is not told as steps are")
     name, letter, *times = found.groups()
     state, waits_for = STATES_BY_LETTER[letter or ""]
-    started_at, due_at, ended_at = (
-        None if each is None else from_ms(before.ended_ms + int(each)) for each in times
-    )
+    started_at, due_at, ended_at = [
+        None if each is None else before.ended_at + int(each) * MILLISECOND for each in times
+    ]
     said = {_LONG_NAMES[short]: _loaded(short, value, actors) for short, value in more.items()}
-    return ProcessStep(
-        name=name,
-        state=state,
-        waits_for=waits_for,
-        started_at=started_at,
-        due_at=due_at,
-        ended_at=ended_at,
-        output=output,
-        **(before.usual(state) | said),
-    )
+    kept = {
+        "name": name,
+        "state": state,
+        "waits_for": waits_for,
+        "started_at": started_at,
+        "due_at": due_at,
+        "ended_at": ended_at,
+        "output": output,
+    }
+    return ProcessStep.stored({**before.usual(state), **kept, **said})
+
+
+@lru_cache(maxsize=1_000)
+def _not_begun(name: str, timeout_ms: int | None, retries_permitted: int) -> ProcessStep:
+    """One object for all processes of a kind, as nobody can change it."""
+    return ProcessStep(name=name, timeout_ms=timeout_ms, retries_permitted=retries_permitted)
 
 
 def _stored(name: str, value: Any, actors: Mapping[str, int]) -> Any:

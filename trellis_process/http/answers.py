@@ -20,10 +20,12 @@ JSON = "application/json"
 # its quotes and backslashes.
 MAX_PAGE_CHARACTERS = 3 * 1024 * 1024
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def json_text(value: Any) -> str:
     """A value as JSON in ASCII, which no one on its way can stumble over."""
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def process_answer(process: Process) -> Response[str]:

@@ -87,7 +87,9 @@ class ApiRequest(APIGatewayProxyEventV2):
         """
         iam = _mapping(self._authorizer.get("iam"))
         principal = _text(iam.get("userArn")) or _text(_mapping(self.claims).get("sub"))
-        readable = "".join(sign if sign.isprintable() else "�" for sign in principal)
+        readable = principal
+        if not principal.isprintable():
+            readable = "".join(sign if sign.isprintable() else "�" for sign in principal)
         # The end of a long ARN tells its users apart; the beginning is the same for all.
         return readable[-MAX_ACTOR_CHARACTERS:] or None
 
