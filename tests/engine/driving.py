@@ -13,6 +13,7 @@ from trellis_process.domain.definition.steps import AnyStep, ServiceStep
 from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
+from trellis_process.domain.engine.relations import Ending
 from trellis_process.domain.events import ProcessEvent
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, StepState
@@ -95,12 +96,23 @@ class Drive:
         self.now = until
         return self
 
-    def child_ended(self, name: str, state: ProcessState = ProcessState.COMPLETED, **more: Any):
-        step = self.process.step(name)
-        told = {"attempt": step.attempt, "part": None, "output": None, "error": ""} | more
-        return self.do(
-            lambda process, now: relations.child_ended(process, name, state=state, now=now, **told)
+    def child_ended(
+        self,
+        name: str,
+        state: ProcessState = ProcessState.COMPLETED,
+        *,
+        attempt: int | None = None,
+        part: int | None = None,
+        **more: Any,
+    ):
+        told = Parent(
+            process_id=self.process.process_id,
+            step_name=name,
+            attempt=attempt or self.process.step(name).attempt,
+            part=part,
         )
+        ending = Ending(state, **more)
+        return self.do(lambda process, now: relations.child_ended(process, told, ending, now=now))
 
     # -- What is asked about it --------------------------------------------------------------
 

@@ -84,7 +84,7 @@ def child_begun(world: World) -> None:
 
 def child_reported(world: World) -> None:
     child = world.service.get_process(TENANT, CHILD.process_id)
-    world.service.child_ended(PARENT, TOLD, child, "")
+    world.service.child_ended(PARENT, TOLD, child)
 
 
 def retry(key: ProcessKey, step: str) -> Act:

@@ -248,11 +248,9 @@ class ChildrenService:
         if child.parent is None or not child.state.is_final:
             return  # one that somebody has opened again ends later, and then is told of
         parent = ProcessKey(child.tenant_id, child.parent.process_id)
-        failed = child.last_failed_step()
-        error = (failed.error if failed is not None else None) or child.reason or child.state.value
         told = child.parent
         try:
-            self._service.child_ended(parent, told, child, error)
+            self._service.child_ended(parent, told, child)
             if told.part is not None and child.compensation is not None:
                 undone = child.compensation
                 self._service.part_undone(

@@ -314,22 +314,13 @@ class EngineService(ProcessService):
             child = child_id(loaded.process_id, step_name, step.attempt, part)
             yield from self.get_process(loaded.tenant_id, child).output["results"]
 
-    def child_ended(self, parent: ProcessKey, told: Parent, child: Process, error: str) -> None:
+    def child_ended(self, parent: ProcessKey, told: Parent, child: Process) -> None:
         """Tells a parent how its child ended; what it waits for no more changes nothing."""
+        ending = relations.Ending.of(child)
         self._change(
             parent,
             self._load(parent),
-            lambda current, now: relations.child_ended(
-                current,
-                told.step_name,
-                attempt=told.attempt,
-                part=told.part,
-                state=child.state,
-                output=child.output,
-                error=error,
-                now=now,
-                left_in_round=relations.left_in_round(child),
-            ),
+            lambda current, now: relations.child_ended(current, told, ending, now=now),
         )
 
     def give_up_child(self, child: ProcessKey, round_: int | None, *, reason: str) -> None:

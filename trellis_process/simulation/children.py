@@ -16,6 +16,7 @@ from trellis_process.domain.engine import names, relations
 from trellis_process.domain.engine.children import awaited, awaits, round_of
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
+from trellis_process.domain.engine.relations import Ending
 from trellis_process.domain.engine.undoing_parts import DONE
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process
@@ -157,19 +158,11 @@ class Children:
         answer = self._outside.answer(followed, step)
         if answer is None:
             return
-        given = answer
+        state = ProcessState.COMPLETED if answer.error is None else ProcessState.FAILED
+        ending = Ending(state, answer.output, answer.error or "")
 
         def trigger(process: Process, now: datetime) -> None:
-            relations.child_ended(
-                process,
-                told.step_name,
-                attempt=told.attempt,
-                part=None,
-                state=ProcessState.COMPLETED if given.error is None else ProcessState.FAILED,
-                output=given.output,
-                error=given.error or "",
-                now=now,
-            )
+            relations.child_ended(process, told, ending, now=now)
 
         self._world.plan(
             self._world.now + answer.delay,
@@ -183,23 +176,12 @@ class Children:
         if told is None:
             return
         parent = self._world.followed[told.process_id]
-        failed = child.last_failed_step()
-        error = (failed.error if failed is not None else None) or child.reason or child.state.value
+        ending = Ending.of(child)
         if told.part is None:  # a part may be tried again, or undo what it completed
             self._world.followed.pop(child.process_id)
 
         def trigger(process: Process, now: datetime) -> None:
-            relations.child_ended(
-                process,
-                told.step_name,
-                attempt=told.attempt,
-                part=told.part,
-                state=child.state,
-                output=child.output,
-                error=error,
-                now=now,
-                left_in_round=relations.left_in_round(child),
-            )
+            relations.child_ended(process, told, ending, now=now)
 
         self._world.plan(self._world.now, lambda: self._world.change(parent, trigger))
         if told.part is not None and child.compensation is not None:

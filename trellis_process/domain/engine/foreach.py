@@ -16,11 +16,13 @@ from trellis_process.domain.engine.progress import ItemProgress, PartProgress, p
 from trellis_process.domain.engine.reopening import begin_given_up, try_list_again
 from trellis_process.domain.engine.step_kind import Holder, OpenList
 from trellis_process.domain.engine.values import checked
-from trellis_process.domain.states import WaitingFor
+from trellis_process.domain.limits import JsonValue
+from trellis_process.domain.states import StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 
 if TYPE_CHECKING:
     from trellis_process.domain.engine.run import Run
+    from trellis_process.domain.process import Process
 
 
 class Foreach(Holder[ForEachStep]):
@@ -117,6 +119,22 @@ def begin_items(
     """The items that the waiting step's input holds are dealt with in this process."""
     progress = ItemProgress(first, total, next=first, open=(), done={}, failed={})
     _go_on(run, defined, step, progress)
+
+
+def counted(part: Process) -> JsonValue:
+    """What a part that failed because an item did had counted by then, as a completed one tells.
+
+    None for what ended for another reason, or deals with no part.
+    """
+    name = names.foreach_of_part(part)
+    step = None if name is None else part.step(name)
+    if step is None or step.state is not StepState.FAILED:
+        return None
+    progress = ItemProgress.of(step.progress)
+    if not progress.failed:
+        return None
+    errors = len(progress.failed)
+    return items.counted(len(progress.done) + errors, errors, progress.failed)
 
 
 def _begin_part_again(

@@ -89,17 +89,24 @@ def end(
     more: dict[str, JsonValue],
 ) -> None:
     """Every item is dealt with; ``failed`` says why some failed, as many as are told of."""
-    failures = [{"item_index": index, "error": why} for index, why in sorted(failed.items())]
     tolerant = defined.foreach.on_item_failure == "continue"
     if errors and errors == processed and tolerant and not _is_for_part(run.process, step):
-        why = f"all {errors} items failed; the first: {failures[0]['error']}"
+        why = f"all {errors} items failed; the first: {failed[min(failed)]}"
         run.fail(step, why[:MAX_ERROR_CHARACTERS])
         return
-    output = {"processed": processed, "errors": errors, **more}
     try:
-        run.complete(step, checked("output", output | {"failures": failures[:MAX_FAILURES]}))
+        run.complete(step, checked("output", counted(processed, errors, failed, **more)))
     except ExpressionError as error:
         run.fail_without_value(step, error)
+
+
+def counted(
+    processed: int, errors: int, failed: Mapping[int, str], **more: JsonValue
+) -> dict[str, JsonValue]:
+    """What came of so many items, of which some failed; the first are told with their reason."""
+    failures = [{"item_index": index, "error": why} for index, why in sorted(failed.items())]
+    told = {"processed": processed, "errors": errors}
+    return {**told, **more, "failures": failures[:MAX_FAILURES]}
 
 
 def _is_for_part(process: Process, step: ProcessStep) -> bool:

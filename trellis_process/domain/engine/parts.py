@@ -80,17 +80,18 @@ def ended(
     first, count = part * size, min(size, progress.total - part * size)
     if state is ProcessState.COMPLETED:
         # Where a person passed over the part nobody counted, and its items pass for done.
-        told = output or {"processed": count, "errors": 0, "failures": []}
-        processed, errors = told["processed"], told["errors"]
-        failed = {each["item_index"]: each["error"] for each in told["failures"]}
+        told = output or items.counted(count, 0, {})
+    elif output is not None and defined.foreach.on_item_failure == "fail":
+        told = output  # what failed because of an item fails the whole, which is told of that item
     else:
-        processed, errors = count, count
-        failed = {first: error[: items.MAX_FAILURE_CHARACTERS]}
+        why = error[: items.MAX_FAILURE_CHARACTERS]
+        told = items.counted(count, count, {first: why})
+    failed = {each["item_index"]: each["error"] for each in told["failures"]}
     first_failures = list({**progress.failed, **failed}.items())[: items.MAX_FAILURES]
     progress = progress._replace(
         open=without(progress.open, part),
-        processed=progress.processed + processed,
-        errors=progress.errors + errors,
+        processed=progress.processed + told["processed"],
+        errors=progress.errors + told["errors"],
         failed=dict(first_failures),
     )
     if failed and items.is_too_much(run.process, defined, step, progress.errors, progress.total):

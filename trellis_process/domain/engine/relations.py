@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from trellis_process.domain import events as happened
 from trellis_process.domain.change import Change
 from trellis_process.domain.definition.steps import ForEachStep
-from trellis_process.domain.engine import children, names, parts, undoing, undoing_parts
+from trellis_process.domain.engine import children, foreach, names, parts, undoing, undoing_parts
 from trellis_process.domain.engine.commands import engine_of, new_process
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
-from trellis_process.domain.engine.foreach import begin_items
 from trellis_process.domain.engine.progress import ItemProgress, PartProgress, without
 from trellis_process.domain.engine.reopening import reopen, try_again
 from trellis_process.domain.engine.values import Values
-from trellis_process.domain.limits import (
-    JsonValue,
-)
+from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import UNDO, ProcessStep
@@ -74,48 +71,54 @@ def start_part(
         process.input = Values(compiled, parent, step_name).inherited().as_json()
         own = ProcessStep(name=step_name).waiting(WaitingFor.CHILDREN, change.now)
         own = replace(own, input=items)
-        begin_items(run, _foreach(compiled, step_name), own, first=first, total=len(items))
+        foreach.begin_items(run, _foreach(compiled, step_name), own, first=first, total=len(items))
         run.settle()
     process.started_at = process.changed_at
     return process
 
 
-def child_ended(
-    process: Process,
-    step_name: str,
-    *,
-    attempt: int,
-    part: int | None,
-    state: ProcessState,
-    output: JsonValue,
-    error: str,
-    now: datetime,
-    left_in_round: int | None = None,
-    actor: str | None = None,
-) -> None:
-    """A child says how it ended; what the step does not wait for any more changes nothing.
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended, as its parent is told."""
 
-    ``left_in_round`` as of that function: the end of an earlier round changes nothing either.
-    """
+    state: ProcessState
+    #: What it resulted in; of a part that failed because an item did, what it had counted by then.
+    output: JsonValue = None
+    #: Why it did not complete.
+    error: str = ""
+    #: As of ``left_in_round``: the end of an earlier round is none for the parent.
+    round: int | None = None
+
+    @classmethod
+    def of(cls, child: Process) -> Ending:
+        """That of a process that has ended."""
+        if child.is_completed():
+            return cls(child.state, child.output, round=left_in_round(child))
+        failed = child.last_failed_step()
+        error = (failed.error if failed is not None else None) or child.reason or child.state.value
+        return cls(child.state, foreach.counted(child), error, left_in_round(child))
+
+
+def child_ended(process: Process, told: Parent, ending: Ending, *, now: datetime) -> None:
+    """A child says how it ended; what the step does not wait for any more changes nothing."""
     engine = engine_of(process)
-    told = Parent(process_id=process.process_id, step_name=step_name, attempt=attempt, part=part)
     if not children.awaits(process, told):
         return
-    step = process.step(step_name)
-    if left_in_round is not None and left_in_round < PartProgress.of(step.progress).round:
+    step = process.step(told.step_name)
+    if ending.round is not None and ending.round < PartProgress.of(step.progress).round:
         return  # it has not heard yet that it is to try again what failed
-    with Change(process, now, actor) as change:
-        if part is not None:
+    with Change(process, now) as change:
+        if told.part is not None:
             run = engine.run(change)
-            foreach = _foreach(engine.compiled, step_name)
-            parts.ended(run, foreach, step, part, state, output, error)
+            defined = _foreach(engine.compiled, step.name)
+            parts.ended(run, defined, step, told.part, ending.state, ending.output, ending.error)
             run.settle()
             return
-        if state is ProcessState.COMPLETED:
-            change.complete(step, output, None, attempt)
+        if ending.state is ProcessState.COMPLETED:
+            change.complete(step, ending.output, None, told.attempt)
         else:
-            change.fail(step, error)
-        change.step_ended(step_name)
+            change.fail(step, ending.error)
+        change.step_ended(step.name)
 
 
 def child_reopened(process: Process, told: Parent, *, now: datetime) -> None:
@@ -232,16 +235,7 @@ def undo_part(process: Process, *, now: datetime, reason: str | None = None) -> 
 
 def child_refused(process: Process, told: Parent, error: str, *, now: datetime) -> None:
     """A child cannot be started, which fails what waits for it."""
-    child_ended(
-        process,
-        told.step_name,
-        attempt=told.attempt,
-        part=told.part,
-        state=ProcessState.FAILED,
-        output=None,
-        error=error,
-        now=now,
-    )
+    child_ended(process, told, Ending(ProcessState.FAILED, error=error), now=now)
 
 
 def _round_of(root: ProcessStep) -> int:
