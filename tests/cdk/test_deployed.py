@@ -17,8 +17,8 @@ from trellis_process.deploy.bundle import local_bundle
 from trellis_process.local.ministack import ACCOUNT_ID, REGION, LocalCloud
 
 from ..cli.shell import Shell
-from ..end_to_end.test_commands import until
 from ..end_to_end.test_definitions import bundle as worker_bundle
+from ..end_to_end.until import until
 from .tool import HERE, cdk
 
 APP = HERE / "company" / "app.py"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -50,11 +49,6 @@ class Kept:
     def forget(self) -> None:
         for key in self.names():
             self._s3.delete_object(Bucket=ARCHIVE_BUCKET, Key=key)
-
-
-@pytest.fixture
-def tenant_id() -> str:
-    return f"tenant-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture

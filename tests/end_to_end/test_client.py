@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
-from botocore.session import Session
 
 from trellis_process import ProcessStep
-from trellis_process.client import NotAuthorized, SigV4, TrellisClient
+from trellis_process.client import NotAuthorized, TrellisClient
 from trellis_process.errors import IdempotencyKeyReused, ProcessFinished, ProcessNotFound
-from trellis_process.local.ministack import REGION
-from trellis_process.local.stack import LocalStack
 
 SOON = 20.0  # seconds in which an index surely has what was written
-
-
-def client_of(stack: LocalStack, secret: str) -> TrellisClient:
-    session = Session()
-    session.set_credentials(stack.caller.access_key_id, secret)
-    return TrellisClient(stack.api_url, SigV4(session, region=REGION))
-
-
-@pytest.fixture
-def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
-    with client_of(deployed_stack, deployed_stack.caller.secret_access_key) as client:
-        yield client
 
 
 def test_a_journey_through_every_verb(client: TrellisClient) -> None:
@@ -67,6 +52,8 @@ def test_a_journey_through_every_verb(client: TrellisClient) -> None:
     assert client.find_process(tenant_id, "Referral", "ref/1 & ü") == process
 
 
-def test_a_forged_signature_is_not_authorized(deployed_stack: LocalStack) -> None:
-    with client_of(deployed_stack, "guessed") as client, pytest.raises(NotAuthorized):
+def test_a_forged_signature_is_not_authorized(
+    client_with: Callable[[str], TrellisClient],
+) -> None:
+    with client_with("guessed") as client, pytest.raises(NotAuthorized):
         client.get_process("tenant-1", "process-1")

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from tests.end_to_end.until import SOON, until
 from trellis_process.local.events import EventTap
 from trellis_process.local.stack import LocalStack
-
-SOON = 30.0  # seconds in which a message surely reaches the function
-
-
-@pytest.fixture
-def tenant_id() -> str:
-    return f"tenant-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -57,17 +49,6 @@ def a_start(tenant_id: str) -> dict[str, Any]:
         "aggregate_id": "ref-1",
         "steps": [{"name": "create_case"}],
     }
-
-
-def until(find: Callable[[], Any]) -> Any:
-    """What ``find`` finds, asked again and again; fails when it takes too long."""
-    give_up_at = time.monotonic() + SOON
-    while time.monotonic() < give_up_at:
-        found = find()
-        if found is not None:
-            return found
-        time.sleep(0.2)
-    raise AssertionError("nothing was found")
 
 
 def process_in(stack: LocalStack, tenant_id: str, state: str) -> Any:

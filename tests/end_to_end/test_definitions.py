@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import io
 import json
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.session import Session
 
 import trellis_process
-from tests.end_to_end.test_commands import until
+from tests.end_to_end.until import until
 from trellis_process import Process, ProcessKey, ProcessState, StepState, WaitingFor
 from trellis_process.application.definitions import DefinitionStatus
-from trellis_process.client import SigV4, TrellisClient
+from trellis_process.client import TrellisClient
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.errors import DefinitionDraining, DefinitionInUse, InvalidDefinition
 from trellis_process.local.ministack import ACCOUNT_ID, REGION
@@ -209,23 +207,9 @@ def services(deployed_stack: LocalStack, role: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
-    session = Session()
-    caller = deployed_stack.caller
-    session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def registered(client: TrellisClient, services: None) -> None:
     assert client.definitions.register(BOOKING).version == 1
     assert client.definitions.register(EXPENSES) == client.definitions.register(EXPENSES)
-
-
-@pytest.fixture
-def tenant_id() -> str:
-    return f"tenant-{uuid.uuid4().hex[:8]}"
 
 
 class Journey:

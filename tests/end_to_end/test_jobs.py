@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from botocore.session import Session
 
 from tests.cli.shell import Shell
 from trellis_process.application.job_request import CommandName, JobCommand, JobFilter
 from trellis_process.application.job_states import JobState
 from trellis_process.application.jobs import Job
-from trellis_process.client import SigV4, TrellisClient
+from trellis_process.client import TrellisClient
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState
 from trellis_process.local.ministack import REGION
@@ -34,20 +31,10 @@ timeout: 30d
 CANCEL = JobCommand(command=CommandName.CANCEL_PROCESS)
 
 
-@pytest.fixture
-def tenant_id() -> str:
-    return f"tenant-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
-    session = Session()
-    caller = deployed_stack.caller
-    session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
-        for version in (1, 2):
-            client.definitions.register(DEFINITION.format(version=version))
-        yield client
+@pytest.fixture(scope="module", autouse=True)
+def definitions(client: TrellisClient) -> None:
+    for version in (1, 2):
+        client.definitions.register(DEFINITION.format(version=version))
 
 
 def started(client: TrellisClient, tenant_id: str, version: int, count: int) -> list[Process]:

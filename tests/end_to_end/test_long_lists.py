@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.session import Session
 
-from tests.end_to_end.test_commands import until
+from tests.end_to_end.until import until
 from trellis_process import Process, ProcessKey, ProcessState
-from trellis_process.client import SigV4, TrellisClient
+from trellis_process.client import TrellisClient
 from trellis_process.errors import ProcessFinished
-from trellis_process.local.ministack import REGION
 from trellis_process.local.stack import LocalStack
 
 ITEMS = 30
@@ -141,25 +138,11 @@ def key_of(process: Process) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
-    session = Session()
-    caller = deployed_stack.caller
-    session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
-        client.definitions.register(BULK)
-        client.definitions.register(BULK_UNDONE)
-        yield client
-
-
-@pytest.fixture(scope="module")
 def the_packer(deployed_stack: LocalStack, client: TrellisClient) -> Iterator[Packer]:
+    client.definitions.register(BULK)
+    client.definitions.register(BULK_UNDONE)
     yield Packer(deployed_stack, client)
     deployed_stack.cloud.client("cloudformation").delete_stack(StackName="Bulk-pack")
-
-
-@pytest.fixture
-def tenant_id() -> str:
-    return f"tenant-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from botocore.session import Session
 
 import trellis_process
-from tests.end_to_end.test_commands import until
+from tests.end_to_end.until import until
 from trellis_process import Process, ProcessState
-from trellis_process.client import SigV4, TrellisClient
+from trellis_process.client import TrellisClient
 from trellis_process.local.ministack import ACCOUNT_ID, REGION
 from trellis_process.local.stack import LocalStack
 
@@ -144,15 +143,6 @@ def bundle() -> bytes:
         for path in PACKAGE.rglob("*.py"):
             archive.write(path, Path("trellis_process") / path.relative_to(PACKAGE))
     return zipped.getvalue()
-
-
-@pytest.fixture
-def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
-    session = Session()
-    caller = deployed_stack.caller
-    session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
-        yield client
 
 
 def test_a_query_step_has_the_rows_of_its_tenant_from_a_table(

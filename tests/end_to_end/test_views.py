@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from botocore.session import Session
 
 from tests.cli.shell import Shell
-from trellis_process.client import SigV4, TrellisClient
+from tests.end_to_end.until import until
+from trellis_process.client import TrellisClient
 from trellis_process.domain.process import ProcessKey
 from trellis_process.domain.states import ProcessState
 from trellis_process.local.stack import STACK_NAME, LocalStack
-
-SOON = 30.0  # seconds in which an event surely reaches the views
-
-_Found = TypeVar("_Found")
-
-
-def until(find: Callable[[], _Found]) -> _Found:
-    """What ``find`` finds that is not empty, asked again and again."""
-    give_up_at = time.monotonic() + SOON
-    while time.monotonic() < give_up_at:
-        if found := find():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("nothing was found")
-
-
-@pytest.fixture
-def tenant_id() -> str:
-    return f"tenant-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
@@ -62,80 +41,71 @@ def definition(name: str) -> dict[str, Any]:
     }
 
 
-def client(stack: LocalStack) -> TrellisClient:
-    session = Session()
-    session.set_credentials(stack.caller.access_key_id, stack.caller.secret_access_key)
-    session.set_config_variable("region", "us-east-1")
-    return TrellisClient(stack.api_url, SigV4(session))
-
-
 def test_a_task_goes_from_the_inbox_into_history_and_statistics(
-    deployed_stack: LocalStack, tenant_id: str, name: str
+    deployed_stack: LocalStack, client: TrellisClient, tenant_id: str, name: str
 ) -> None:
-    with client(deployed_stack) as trellis:
-        trellis.definitions.register(json.dumps(definition(name)))
-        answer = deployed_stack.http().request(
-            "POST",
-            f"/tenants/{tenant_id}/definitions/{name}/processes",
-            {"input": {"department": "sales"}, "key": "rep-9", "reason": "quarter's end"},
-        )
-        key = ProcessKey(tenant_id, answer.json()["process_id"])
+    client.definitions.register(json.dumps(definition(name)))
+    answer = deployed_stack.http().request(
+        "POST",
+        f"/tenants/{tenant_id}/definitions/{name}/processes",
+        {"input": {"department": "sales"}, "key": "rep-9", "reason": "quarter's end"},
+    )
+    key = ProcessKey(tenant_id, answer.json()["process_id"])
 
-        (task,) = until(lambda: list(trellis.views.tasks(tenant_id, role="manager")))
-        assert (task.key, task.step_name, task.surface) == (key, "review", "expense_review")
-        assert list(trellis.views.tasks(tenant_id, role="clerk")) == []
-        (found,) = trellis.views.with_attribute(tenant_id, "department", "sales")
-        assert (found.process_id, found.state) == (key.process_id, ProcessState.IN_PROGRESS)
+    (task,) = until(lambda: list(client.views.tasks(tenant_id, role="manager")))
+    assert (task.key, task.step_name, task.surface) == (key, "review", "expense_review")
+    assert list(client.views.tasks(tenant_id, role="clerk")) == []
+    (found,) = client.views.with_attribute(tenant_id, "department", "sales")
+    assert (found.process_id, found.state) == (key.process_id, ProcessState.IN_PROGRESS)
 
-        trellis.complete_step(key, "review", outcome="approve")
-        until(lambda: not list(trellis.views.tasks(tenant_id)))
+    client.complete_step(key, "review", outcome="approve")
+    until(lambda: not list(client.views.tasks(tenant_id)))
 
-        (done,) = trellis.views.of_definition(tenant_id, name, state=ProcessState.COMPLETED)
-        assert done.process_id == key.process_id
-        events = list(trellis.views.history(key))
-        assert [event.type for event in events] == [
-            "ProcessStarted",
-            "TaskOpened",
-            "StepCompleted",
-            "ProcessCompleted",
-        ]
-        assert events[0].reason == "quarter's end"
-        assert all(event.actor for event in events)
-        assert not any(event.follows_gap for event in events)
-        for whose in (tenant_id, None):
-            (counted,) = trellis.views.statistics(whose, name)
-            assert (counted.started, counted.open, counted.completed) == (1, 0, 1)
-            assert counted.steps[0].durations.count == 1
+    (done,) = client.views.of_definition(tenant_id, name, state=ProcessState.COMPLETED)
+    assert done.process_id == key.process_id
+    events = list(client.views.history(key))
+    assert [event.type for event in events] == [
+        "ProcessStarted",
+        "TaskOpened",
+        "StepCompleted",
+        "ProcessCompleted",
+    ]
+    assert events[0].reason == "quarter's end"
+    assert all(event.actor for event in events)
+    assert not any(event.follows_gap for event in events)
+    for whose in (tenant_id, None):
+        (counted,) = client.views.statistics(whose, name)
+        assert (counted.started, counted.open, counted.completed) == (1, 0, 1)
+        assert counted.steps[0].durations.count == 1
 
 
 def test_views_that_were_lost_are_made_anew(
-    deployed_stack: LocalStack, tenant_id: str, name: str, tmp_path: Path
+    deployed_stack: LocalStack, client: TrellisClient, tenant_id: str, name: str, tmp_path: Path
 ) -> None:
-    with client(deployed_stack) as trellis:
-        trellis.definitions.register(json.dumps(definition(name)))
-        deployed_stack.http().request(
-            "POST",
-            f"/tenants/{tenant_id}/definitions/{name}/processes",
-            {"input": {"department": "sales"}, "key": "rep-9"},
-        )
-        until(lambda: list(trellis.views.tasks(tenant_id)))
-        _forget(deployed_stack)
-        assert list(trellis.views.tasks(tenant_id)) == []
+    client.definitions.register(json.dumps(definition(name)))
+    deployed_stack.http().request(
+        "POST",
+        f"/tenants/{tenant_id}/definitions/{name}/processes",
+        {"input": {"department": "sales"}, "key": "rep-9"},
+    )
+    until(lambda: list(client.views.tasks(tenant_id)))
+    _forget(deployed_stack)
+    assert list(client.views.tasks(tenant_id)) == []
 
-        environment = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            "TRELLIS_STACK": STACK_NAME,
-            **deployed_stack.cloud.client_environment(),
-        }
-        told = Shell(tmp_path, environment).run("views", "rebuild")
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "TRELLIS_STACK": STACK_NAME,
+        **deployed_stack.cloud.client_environment(),
+    }
+    told = Shell(tmp_path, environment).run("views", "rebuild")
 
-        assert told.returncode == 0, told.stderr
-        assert "processes are in the views" in told.stdout
-        (task,) = trellis.views.tasks(tenant_id, role="manager")
-        assert task.step_name == "review"
-        (counted,) = trellis.views.statistics(tenant_id, name)
-        assert counted.open == 1
+    assert told.returncode == 0, told.stderr
+    assert "processes are in the views" in told.stdout
+    (task,) = client.views.tasks(tenant_id, role="manager")
+    assert task.step_name == "review"
+    (counted,) = client.views.statistics(tenant_id, name)
+    assert counted.open == 1
 
 
 def _forget(stack: LocalStack) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import trellis_process
-from tests.end_to_end.test_commands import until
+from tests.end_to_end.until import until
 from trellis_process import Process, ProcessState, ProcessStep, StepState
-from trellis_process.client import SigV4, TrellisClient
+from trellis_process.client import TrellisClient
 from trellis_process.local.ministack import ACCOUNT_ID, REGION
 from trellis_process.local.stack import LocalStack
 
@@ -120,17 +120,6 @@ def workers(deployed_stack: LocalStack, role: str) -> Iterator[str]:
         events.remove_targets(Rule=f"work-{step}", Ids=["worker"], **on_bus)
         events.delete_rule(Name=f"work-{step}", **on_bus)
     functions.delete_event_source_mapping(UUID=mapping["UUID"])
-
-
-@pytest.fixture(scope="module")
-def client(deployed_stack: LocalStack) -> Iterator[TrellisClient]:
-    from botocore.session import Session
-
-    session = Session()
-    caller = deployed_stack.caller
-    session.set_credentials(caller.access_key_id, caller.secret_access_key)
-    with TrellisClient(deployed_stack.api_url, SigV4(session, region=REGION)) as client:
-        yield client
 
 
 def test_functions_do_the_work_fail_wait_and_are_resumed(
