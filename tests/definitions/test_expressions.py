@@ -197,7 +197,7 @@ def test_the_references_of_an_expression_are_what_it_looks_at(text, looked_at):
         ("input.in", "unexpected 'in'"),
         ("sise(input.xs)", "no function 'sise'; did you mean 'size'?"),
         ("input.xs.mapp(x, x)", "did you mean 'map'?"),
-        ("input.s.replace('', 'x')", "no function 'replace'; there are all, contains"),
+        ("input.s.replace('', 'x')", "no function 'replace'. There are all, contains"),
         ("type(1)", "no function 'type'"),
         ("size()", "size takes 1 value, that before the dot included; it is given 0"),
         ("size(1, 2)", "size takes 1 value"),

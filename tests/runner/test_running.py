@@ -428,7 +428,9 @@ def test_an_event_whose_listener_fails_comes_again():
 
 def test_there_is_nobody_to_tell_of_what_never_happens():
     runner = a_runner()
-    with pytest.raises(InvalidInput, match=r"type: got 'StepComplete'.*did you mean StepCompleted"):
+    with pytest.raises(
+        InvalidInput, match=r"type: got 'StepComplete'.*did you mean 'StepCompleted'"
+    ):
         runner.on("StepComplete")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
 from trellis_process.definitions.story import Story
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.definition.steps import Satisfies
 from trellis_process.domain.limits import JsonValue
+from trellis_process.nearest import nearest
 
 
 class Status(StrEnum):
@@ -169,7 +169,7 @@ def coverage_of(
         for story_id in definition.implements:
             implemented.setdefault(story_id, []).append(whole)
             if story_id not in asked:
-                unasked.append(Unasked(whole, story_id, None, _near(story_id, asked)))
+                unasked.append(Unasked(whole, story_id, None, nearest(story_id, asked)))
         for step_name, satisfies in _satisfying(definition):
             place = Place(definition.process, definition.version, step_name)
             for each in satisfies:
@@ -179,9 +179,9 @@ def coverage_of(
                     satisfied.setdefault((each.story, outcome), []).append(place)
                 else:
                     near = (
-                        _near(each.story, asked)
+                        nearest(each.story, asked)
                         if story is None
-                        else _near(each.outcome, story.outcomes)
+                        else nearest(each.outcome, story.outcomes)
                     )
                     unasked.append(Unasked(place, each.story, each.outcome, near))
     covered = tuple(
@@ -214,7 +214,3 @@ def _satisfying(
     for step in definition.all_steps():
         yield step.name, step.satisfies
     yield None, definition.satisfies
-
-
-def _near(given: str, known: Iterable[str]) -> str | None:
-    return next(iter(get_close_matches(given, list(known), 1)), None)

@@ -13,7 +13,6 @@ import math
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.machinery import PathFinder
 from typing import Any
@@ -43,6 +42,7 @@ from trellis_process.definitions.expression_syntax import (
 )
 from trellis_process.domain.limits import JsonValue
 from trellis_process.errors import ExpressionError, shown
+from trellis_process.nearest import did_you_mean, what_there_is
 
 CACHED = 2_000  # of 2,000 characters at most; a definition of 1,000 steps has fewer, and shorter
 
@@ -229,10 +229,8 @@ def _checked_calls(text: str, tree: Node) -> Iterator[Call]:
         if not isinstance(node, Call):
             continue
         if node.function not in KNOWN:
-            near = get_close_matches(node.function, [*KNOWN, *MACROS], 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            known = ", ".join(sorted([*KNOWN, *MACROS]))
-            raise ExpressionError(text, f"no function {node.function!r}; {hint}there are {known}")
+            known = what_there_is(node.function, [*KNOWN, *MACROS])
+            raise ExpressionError(text, f"no function {node.function!r}{known}")
         given, taken = len(node.arguments), KNOWN[node.function]
         if given not in taken:
             what = f"{taken[0]} value{'s' * (taken[0] > 1)}, that before the dot included"
@@ -299,11 +297,8 @@ def _why_missing(path: Path, place: int, value: Any) -> str:
     if place and not isinstance(value, Mapping):
         return f"there is no {missing}, because {'.'.join(path[:place])} is {shown(value)}"
     if not place:
-        near = get_close_matches(path[0], list(value), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(value))}"
-        return f"there is no {missing}{hint}"
-    near = get_close_matches(path[place], [str(name) for name in value], 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; has() tells whether there is"
+        return f"there is no {missing}{what_there_is(path[0], value)}"
+    hint = did_you_mean(path[place], map(str, value)) or "; has() tells whether there is"
     return f"there is no {missing}{hint}"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from trellis_process.definitions.expression_cost import MAX_PATTERN_WEIGHT, patt
 from trellis_process.definitions.finding import Path, path_text
 from trellis_process.domain.limits import JsonValue, check_json
 from trellis_process.errors import Described, InvalidInput, shown
+from trellis_process.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -128,8 +128,7 @@ def _declared(field: str, declared: Any) -> tuple[dict[str, Any], bool]:
         return {"type": named, **member}, "default" not in member
     name = named.removesuffix("?") if isinstance(named, str) else ""
     if name not in TYPES:
-        near = get_close_matches(str(named).lower(), TYPES, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(named).lower(), TYPES)
         allowed = f"allowed are {', '.join(TYPES)}, and ? after what may be missing{hint}"
         raise InvalidInput(field, named, allowed)
     is_needed = not named.endswith("?") and "default" not in member

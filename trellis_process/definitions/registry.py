@@ -6,7 +6,6 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from trellis_process.application.definitions import (
@@ -26,6 +25,7 @@ from trellis_process.errors import (
     InvalidInput,
     shown,
 )
+from trellis_process.nearest import nearest
 
 CACHED = 256  # definitions; of 20 steps they take some 10 MB together
 MAX_VERSION = 2**31 - 1
@@ -160,8 +160,7 @@ class DefinitionRegistry:
 
     def _not_found(self, name: str, version: int | None) -> DefinitionNotFound:
         names = self._repository.names(limit=_LOOKED_THROUGH, cursor=None).names
-        near = [] if name in names else get_close_matches(name, names, 1)
-        return DefinitionNotFound(name, version, near[0] if near else None)
+        return DefinitionNotFound(name, version, None if name in names else nearest(name, names))
 
 
 def _checked_version(version: int) -> int:

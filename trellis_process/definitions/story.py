@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any
 
 from trellis_process.definitions.document import Document, read_json
 from trellis_process.definitions.values import MAX_TITLE_CHARACTERS
 from trellis_process.definitions.yaml_document import read_yaml
 from trellis_process.errors import Described, InvalidInput
+from trellis_process.nearest import what_there_is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +81,8 @@ def _story(field: str, value: Any, problems: list[InvalidInput]) -> Story | None
     before = len(problems)
     for name, given in value.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
-            problems.append(InvalidInput(f"{field}.{name}", given, f"no such field; {hint}"))
+            allowed = f"no such field{what_there_is(name, known)}"
+            problems.append(InvalidInput(f"{field}.{name}", given, allowed))
         elif name == "outcomes":
             texts = given if isinstance(given, list) else [given]
             if not all(isinstance(each, str) and each.strip() for each in texts):

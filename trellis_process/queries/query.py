@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Self
 
 from trellis_process.domain.definition.filters import (
@@ -18,6 +17,7 @@ from trellis_process.domain.definition.filters import (
 )
 from trellis_process.domain.limits import JsonValue, check_whole_number
 from trellis_process.errors import InvalidInput, shown
+from trellis_process.nearest import did_you_mean
 from trellis_process.worker.endings import Fatal
 
 
@@ -102,8 +102,7 @@ def _filter(name: str, value: JsonValue) -> Filter:
     except InvalidInput as error:
         hint = ""
         if error.field == "comparison":
-            near = get_close_matches(name.rpartition("__")[2], COMPARISONS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name.rpartition("__")[2], COMPARISONS)
         raise QueryError(f"filters.{name}: {error}{hint}") from error
     try:
         check_compared(comparison, value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from trellis_process.application.children import ChildrenService
@@ -21,7 +20,7 @@ from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVIC
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.errors import InvalidInput
 from trellis_process.eventbridge.envelope import SOURCE
-from trellis_process.nearest import what_there_is
+from trellis_process.nearest import did_you_mean, what_there_is
 from trellis_process.runner.bus import Bus, Event, as_on_the_bus
 from trellis_process.runner.pick_up import OPEN, asked_again, not_needed
 from trellis_process.runner.store import ObservedProcesses, ObservedTrackers, Store
@@ -133,9 +132,8 @@ class Runner:
         """
         for each in types:
             if each not in EVENT_TYPES:
-                near = get_close_matches(each, EVENT_TYPES, 1)
-                allowed = f"did you mean {near[0]}?" if near else "docs/events.md has all"
-                raise InvalidInput("type", each, f"there is no such event; {allowed}")
+                allowed = did_you_mean(each, EVENT_TYPES) or "; docs/events.md has all"
+                raise InvalidInput("type", each, f"there is no such event{allowed}")
 
         def register(listener: _Listener) -> _Listener:
             self._listeners.append((frozenset(types or EVENT_TYPES), listener))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.definition.steps import (
@@ -17,6 +16,7 @@ from trellis_process.domain.definition.steps import (
 )
 from trellis_process.domain.step import UNDO
 from trellis_process.errors import InvalidInput
+from trellis_process.nearest import did_you_mean
 from trellis_process.simulation.answer import Answer
 
 
@@ -46,8 +46,7 @@ def check_answers(
             _check(field, steps[plain], given, known)
             continue
         elif name not in undoing:
-            near = get_close_matches(name, [*steps, *undoing], 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, [*steps, *undoing])
             raise InvalidInput(field, name, f"there is no such step or compensation{hint}")
         for place, answer in enumerate(given):
             if answer.outcome is not None:
@@ -90,7 +89,6 @@ def _check_choice(field: str, step: HumanTaskStep, answer: Answer) -> None:
     if answer.never or (answer.outcome is None and outcomes == [COMPLETED]):
         return
     if answer.outcome not in outcomes:
-        near = get_close_matches(str(answer.outcome), outcomes, 1)
-        hint = f"; did you mean {near[0]!r}?" if near and answer.outcome else ""
+        hint = did_you_mean(answer.outcome, outcomes) if answer.outcome else ""
         allowed = f"allowed is one of {', '.join(outcomes)}{hint}"
         raise InvalidInput(f"{field}.outcome", answer.outcome, allowed)

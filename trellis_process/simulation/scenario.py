@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +17,7 @@ from trellis_process.domain.definition.duration import Duration, span_of
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.time import moment_from
 from trellis_process.errors import Described, InvalidInput
+from trellis_process.nearest import what_there_is
 from trellis_process.simulation.answer import Answer
 from trellis_process.simulation.command import Command
 
@@ -66,9 +66,8 @@ def scenario_of(document: Document) -> Scenario:
         raise InvalidInput("scenario", value, f"allowed is a mapping with {', '.join(known)}")
     for name, given in value.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise InvalidInput(name, given, f"there is no such field; {hint}")
+            allowed = f"there is no such field{what_there_is(name, known)}"
+            raise InvalidInput(name, given, allowed)
     _check(value, "input", dict, "a mapping")
     _check(value, "commands", list, "a list of commands")
     _check(value, "lists", dict, "a mapping from ids to lists")
@@ -158,9 +157,7 @@ def _problems(error: ValidationError, path: Path, known: Sequence[str]) -> Itera
         where = path_text((*path, *each["loc"]))
         allowed = f"allowed: {each['msg'][:1].lower()}{each['msg'][1:]}"
         if each["type"] == "unexpected_keyword_argument":
-            near = get_close_matches(str(each["loc"][-1]), known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            allowed = f"there is no such field; {hint}"
+            allowed = f"there is no such field{what_there_is(each['loc'][-1], known)}"
         yield InvalidInput(where, each["input"], allowed)
 
 
