@@ -15,6 +15,7 @@ from trellis_process.definitions import expressions
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.engine.commands import start
 from trellis_process.domain.engine.compiled import CompiledDefinition
+from trellis_process.domain.process import Parent
 from trellis_process.simulation import START
 
 from .shell import Shell
@@ -268,3 +269,41 @@ def test_a_stack_says_what_is_open_on_which_version_at_which_step(
     whole = json.loads(asked.run("plan", "v3.yaml", "--format", "json").stdout)
     assert whole["open"]["at_steps"] == []
     assert asked.run("plan", "v3.yaml", "--version", "2").returncode == 3
+
+
+BULK = """
+process: bulk
+version: 1
+inputs: {items: array}
+steps:
+  - name: all
+    foreach:
+      items: input.items
+      max_concurrency: 50
+      steps: [{name: pack, service: Orders.pack}]
+"""
+
+
+def test_the_parts_of_a_long_list_are_told_apart_from_processes(
+    asked: Shell, step_api: StepApi
+) -> None:
+    definition = ProcessDefinition.from_yaml(BULK)
+    step_api.service.register(definition)
+    whole = step_api.service.start("bulk", tenant_id="tenant-1", input={"items": list(range(30))})
+    told = Parent(process_id=whole.process_id, step_name="all", attempt=1, part=0)
+    step_api.service.start_part(whole, told, list(range(25)), 0)
+    (asked.folder / "bulk.yaml").write_text(BULK.replace("version: 1", "version: 2"))
+
+    words = ("plan", "bulk.yaml", "--tenant", "tenant-1")
+    lines = [line.strip() for line in asked.run(*words).stdout.splitlines()]
+
+    assert lines[-3:] == [
+        "version 1: 2, 1 of which deal with parts of long lists",
+        "1 at all",
+        "1 part at pack",
+    ]
+    told = json.loads(asked.run(*words, "--format", "json").stdout)
+    assert told["open"]["at_steps"] == [
+        {"version": 1, "step": "all", "processes": 1, "parts": 0},
+        {"version": 1, "step": "pack", "processes": 0, "parts": 1},
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -43,6 +43,10 @@ class OpenProcesses:
     by_version: Mapping[int, int | None] = field(default_factory=dict)
     #: How many of one tenant's are at a step, by version and step.
     at_steps: Counter[tuple[int, str]] = field(default_factory=Counter)
+    #: The same of those that deal with a part of a long list of another one.
+    parts_at_steps: Counter[tuple[int, str]] = field(default_factory=Counter)
+    #: How many of those there are, by version.
+    parts: Counter[int] = field(default_factory=Counter)
     #: Whether more are open than were looked at.
     are_more: bool = False
 
@@ -51,11 +55,26 @@ class OpenProcesses:
         return {
             "by_version": {str(version): count for version, count in self.by_version.items()},
             "at_steps": [
-                {"version": version, "step": step, "processes": count}
-                for (version, step), count in sorted(self.at_steps.items())
+                {"version": version, "step": step, "processes": processes, "parts": parts}
+                for version, step, processes, parts in self.steps()
             ],
             "are_more": self.are_more,
         }
+
+    def steps(self) -> list[tuple[int, str, int, int]]:
+        """Each version and step that any are at: how many processes, and how many parts."""
+        return [
+            (*at, self.at_steps[at], self.parts_at_steps[at])
+            for at in sorted({*self.at_steps, *self.parts_at_steps})
+        ]
+
+    def look_at(self, processes: Sequence[Process]) -> None:
+        """Counts these as well."""
+        parts = [each for each in processes if each.parent and each.parent.part is not None]
+        wholes = [each for each in processes if each not in parts]
+        self.at_steps += steps_of(wholes)
+        self.parts_at_steps += steps_of(parts)
+        self.parts.update(each.definition_version for each in parts if each.definition_version)
 
 
 @click.command()
@@ -141,7 +160,7 @@ def _registered(
         listed = client.list_processes(tenant, process_type=after.process, state=state)
         found = list(islice(listed, left + 1))
         opened.are_more |= len(found) > left
-        opened.at_steps += steps_of(found[:left])
+        opened.look_at(found[:left])
         left -= min(left, len(found))
     return before, opened
 
@@ -221,12 +240,16 @@ def _print_open(console: Console, made: Plan, opened: OpenProcesses) -> None:
     console.print(Text("\nOpen processes", "bold"))
     for version, count in opened.by_version.items():
         told = "not counted yet" if count is None else f"{count:,}"
+        if parts := opened.parts[version]:
+            told += f", {parts:,} of which deal with parts of long lists"
         console.print(f"  version {version}: {told}")
-        for (of, step), many in sorted(opened.at_steps.items()):
+        for of, step, processes, parts in opened.steps():
             if of == version:
                 gone = any(risk.step == step for risk in made.risks)
                 mark = " (to mind)" if gone and version == made.before.version else ""
-                console.print(f"    {many:,} at {step}{mark}")
+                many = [f"{processes:,}"] if processes else []
+                many += [f"{parts:,} {'part' if parts == 1 else 'parts'}"] if parts else []
+                console.print(f"    {' and '.join(many)} at {step}{mark}")
     if any(_are_at_several(opened, *each) for each in opened.by_version.items()):
         console.print_hanging("In branches a process is at several steps.", style="dim")
     if opened.are_more:
@@ -234,7 +257,7 @@ def _print_open(console: Console, made: Plan, opened: OpenProcesses) -> None:
 
 
 def _are_at_several(opened: OpenProcesses, version: int, count: int | None) -> bool:
-    at = sum(many for (of, _), many in opened.at_steps.items() if of == version)
+    at = sum(processes + parts for of, _, processes, parts in opened.steps() if of == version)
     return count is not None and at > count
 
 
