@@ -102,8 +102,14 @@ LEFT: dict[tuple[str, str], str] = {
     ("Branches.begin", "failed=None"): "the same: a mapping without members is not kept either",
     ("Branches.try_again", "failed=None"): "the same: without members it is not kept either",
     ("reopen", "zip(around, (step, *around), )"): "the same: the shorter of two decides anyway",
-    ("of", 'kept.get("partial", '): "the same: whether it is true is all that is asked",
-    ("child_refused", "state=None"): "the same: whatever is not completed failed",
+    ("UndoProgress.of", 'kept.get("partial", '): (
+        "the same: whether it is true is all that is asked"
+    ),
+    ("give_up_child", "is_needed = None"): "the same: whether it is true is all that is asked",
+    ("child_refused", "Ending(None"): "the same: whatever is not completed failed",
+    ("Run.end_process", "_has_ended"): (
+        "the same: what is left to do is inside of steps that end with the process"
+    ),
     ("moment_from", "astimezone(None)"): "the same moment, and in UTC wherever the tests run",
     ("Process.heartbeat", "due_at is None and step.due_at is None"): (
         "the same: an attempt under way has a deadline if and only if its step has a timeout"
@@ -116,6 +122,7 @@ LEFT: dict[tuple[str, str], str] = {
         '"XX',
         '"WAIT"',
         '"TIMEOUT"',
+        '"AFTER"',
         '"DUE"',
         '"ESCALATE_AFTER"',
         '"MAX',

@@ -302,6 +302,13 @@ def test_a_child_is_requested_with_the_write_that_enters_its_step():
     assert drive.open() == ["after"]
 
 
+def test_a_child_for_an_item_is_given_of_that_item():
+    run = SubprocessStep("run", subprocess="other", inputs={"sku": "item.sku", "n": "item_index"})
+    drive = Drive(each(run, max_concurrency=2)).start(items=[{"sku": "a"}, {"sku": "b"}])
+    assert drive.process.step("run:0").input == {"sku": "a", "n": 0}
+    assert drive.process.step("run:1").input == {"sku": "b", "n": 1}
+
+
 def test_a_child_that_fails_fails_its_step():
     drive = Drive(child(on_failure="mend"), service("x"), service("mend")).start(n=1)
     drive.child_ended("child", state=ProcessState.FAILED, error="no stock")
