@@ -94,8 +94,14 @@ LEFT: dict[tuple[str, str], str] = {
         "the same: no other step that begins has an error to keep"
     ),
     ("Run.is_inside", "return True"): "the same: a compensation is never given up",
-    ("start_part", "parent.tenant_id, None"): (
-        "the same: the end of the first change sets both times"
+    ("start_part", "None,"): "the same: the end of the first change sets both times",
+    ("after", "None, transition.to"): "the same: a place is asked for where no target is given",
+    ("Run._follow_failure", "None, place.step.on_failure"): (
+        "the same: a place is asked for where no target is given"
+    ),
+    ("Ending.of", "cls(None"): "the same: whatever is not completed failed",
+    ("Run._finish", "_has_ended"): (
+        "the same: what is left to do is inside of steps that end with the process"
     ),
     (EVERYWHERE, "super().due(run, None"): "the same: what is defined is not looked at",
     (EVERYWHERE, "from_extra("): "tests/test_extras.py has all that it says, of every extra",

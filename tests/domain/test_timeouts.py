@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.domain.unchanged import is_refused, nothing_changes
 from trellis_process import ProcessState, ProcessStepTimedOut, ProcessTracker, StepState
 from trellis_process.errors import InvalidInput, StepFinished, StepNotStarted
-from trellis_process.testing import START, a_step, a_stored_process
+from trellis_process.testing import START, a_process, a_step, a_stored_process
 
 SECOND = timedelta(seconds=1)
 MILLISECOND = timedelta(milliseconds=1)
@@ -24,6 +25,17 @@ def test_a_deadline_is_set_when_its_attempt_starts():
     process.start_step("pay", now=START + 9 * SECOND)
 
     assert process.steps["pay"].due_at == START + timedelta(seconds=10, milliseconds=500)
+
+
+def test_a_tracker_counts_the_retries_of_the_latest_visit_alone():
+    step = replace(a_step(timeout_ms=1_000, retries_permitted=1), attempt=3, first_attempt=3)
+    process = a_process(step)
+    process.steps["pay"] = replace(step, state=StepState.IN_PROGRESS, due_at=START + SECOND)
+
+    tracker = process.tracker("pay")
+
+    assert tracker is not None
+    assert (tracker.retry_count, tracker.has_retries_left()) == (0, True)
 
 
 def test_nothing_fires_before_its_time():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.engine.driving import START, Drive, parent, seconds, service
+from tests.engine.test_trying_again import retry
 from trellis_process.domain.definition.steps import (
     Branch,
     ForEach,
@@ -14,6 +15,7 @@ from trellis_process.domain.definition.steps import (
     SubprocessStep,
 )
 from trellis_process.domain.engine import commands
+from trellis_process.domain.engine.items import part_size
 from trellis_process.domain.limits import MAX_STEPS
 from trellis_process.domain.states import ProcessState
 from trellis_process.domain.step import ProcessStep
@@ -59,12 +61,50 @@ def test_a_list_is_cut_into_parts_of_at_most_25_items(count, steps, parts):
 )
 def test_a_part_is_smaller_where_the_steps_for_an_item_are_many(steps, size):
     assert asked(every(size, steps)) == []
-    assert asked(every(size + 1, steps)) == [0, 1]
+    drive = every(size + 1, steps)
+    assert asked(drive) == [0, 1]
+    first = drive.definition.steps[0]
+    assert list(range(100)[: part_size(first.foreach)]) == list(range(size))
 
 
 @pytest.mark.parametrize(("at_once", "parts"), [(1, [0]), (25, [0]), (49, [0]), (50, [0, 1])])
 def test_no_more_items_are_under_way_than_are_allowed_but_for_one_part(at_once, parts):
     assert asked(every(100, max_concurrency=at_once)) == parts
+
+
+def test_no_more_are_asked_for_where_a_process_goes_on_whose_parts_are_all_under_way():
+    drive = resume(suspend(every(100, max_concurrency=50)))
+    assert asked(drive) == [0, 1]
+    assert asked(drive.child_ended("all", part=0, output=told(25))) == [0, 1, 2]
+
+
+def test_parts_that_were_given_up_are_known_until_they_are_asked_for_again():
+    drive = every(100, max_concurrency=50, on_item_failure="fail")
+    drive.child_ended("all", part=0, state=ProcessState.FAILED, error="torn")
+    retry(drive, "all")
+    assert asked(drive) == [0, 1, 0, 1]
+    assert "given_up" not in drive.process.step("all").progress
+
+    drive = every(100, max_concurrency=50, on_item_failure="fail")
+    drive.child_ended("all", part=0, output=told(25))
+    drive.child_ended("all", part=1, state=ProcessState.FAILED, error="torn")
+    retry(drive, "all")
+    assert asked(drive) == [0, 1, 2, 0, 1]
+    assert drive.process.step("all").progress["given_up"] == [2]
+    drive.child_ended("all", part=0, output=told(25))
+    assert "given_up" not in drive.process.step("all").progress
+
+
+@pytest.mark.parametrize(
+    ("items", "kind"), [("a, b", "str"), ({"n": 1}, "dict"), (None, "NoneType"), (3, "int")]
+)
+def test_what_is_no_list_fails_the_step_and_is_told_of_by_its_expression(items, kind):
+    foreach = ForEach(items="input.items", steps=(service("s0"),))
+    drive = Drive(ForEachStep("all", foreach=foreach)).start(items=items)
+    assert (drive.state, drive.process.step("all").error) == (
+        "failed",
+        f"expression 'input.items': a list is needed here, and this is a {kind}",
+    )
 
 
 def test_a_list_waits_for_its_parts_from_when_it_is_entered():

@@ -13,7 +13,13 @@ from tests.engine.test_parts_in_disorder import block, meanwhile, parts_of, plai
 from tests.engine.test_parts_undone import Services, pack_all
 from tests.engine.test_reopening import rerun
 from tests.engine.test_trying_again import every, now_of, retry
-from trellis_process.domain.definition.steps import ForEach, ForEachStep, SubprocessStep
+from trellis_process.domain.definition.steps import (
+    Effect,
+    ForEach,
+    ForEachStep,
+    SideEffectStep,
+    SubprocessStep,
+)
 from trellis_process.domain.engine import children, relations, undoing_parts
 from trellis_process.domain.events import ProcessEvent
 from trellis_process.domain.process import Parent, Process
@@ -404,6 +410,20 @@ def test_the_end_of_a_part_that_heard_of_its_round_while_under_way_is_that_of_th
     tell(part, relations.try_part_again, 1).fail("pack:1")
 
     assert relations.left_in_round(part.process) == 1
+
+
+def test_a_part_that_is_open_has_ended_in_no_round():
+    part = part_of(on_item_failure=1)
+    assert relations.left_in_round(part.process) is None
+    assert relations.left_in_round(part.complete("pack:0").fail("pack:1").process) == 0
+
+
+def test_a_part_whose_items_are_done_as_it_begins_is_completed_with_the_write_that_starts_it():
+    noted = SideEffectStep("note", effects=(Effect(action="create", entity="Note", id="item"),))
+    foreach = ForEach(items="input.items", steps=(noted,), max_concurrency=25)
+    whole = Drive(ForEachStep("all", foreach=foreach)).start(items=list(range(60)))
+    part = Drive(*whole.definition.steps).start_part(whole, 0, ["a", "b"], 0)
+    assert (part.state, part.process.output["processed"]) == ("completed", 2)
 
 
 def test_a_part_that_goes_on_with_its_whole_says_so_and_has_no_output_meanwhile():

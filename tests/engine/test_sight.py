@@ -45,6 +45,10 @@ def look(expression: str, name: str = "look", **more: Any) -> AnyStep:
     return service(name, inputs={"x": expression}, **more)
 
 
+def test_data_and_an_event_are_there_and_empty_where_nothing_brings_any():
+    assert seen(Drive(look("[data, event]")).start(), "look") == [{}, {}]
+
+
 def test_the_process_itself_is_seen():
     drive = Drive(look("process"))
     process = commands.start(
