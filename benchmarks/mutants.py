@@ -76,6 +76,7 @@ LEFT: dict[tuple[str, str], str] = {
     ("check_json", "ensure_ascii=None"): "the same: json takes anything false for False",
     ("check_json", "allow_nan=None"): "the same: json takes anything false for False",
     ("_check_text", '"UTF-8"'): "the same: the name of an encoding is read in any case",
+    ("check_retry_after_ms", "XXnothingXX"): "the tests look for this word within a text",
     ("_check_json_shape", "XXdeeper nestingXX"): "the tests look for these words within a text",
     ("_check_json_shape", "XXa longer integerXX"): "the tests look for these words within a text",
     ("Process.start", "started_at=None"): "the same: the end of the first change sets both times",
@@ -100,6 +101,9 @@ LEFT: dict[tuple[str, str], str] = {
         "the same: a place is asked for where no target is given"
     ),
     ("Ending.of", "cls(None"): "the same: whatever is not completed failed",
+    ("new_process", "changed_at=None"): "the same: the end of the first change sets both times",
+    ("Values.__init__", "XXXX"): "the same: neither is the name of a step",
+    ("Run.__init__", "_has_ended = None"): "the same: whether it is true is all that is asked",
     ("Run._finish", "_has_ended"): (
         "the same: what is left to do is inside of steps that end with the process"
     ),
@@ -217,7 +221,7 @@ def main() -> None:
     asked = parser.parse_args()
     prepare(FOLDER, afresh=not asked.again)
     arguments = ["run", "--max-children", str(asked.processes)]
-    if asked.again and (unnoticed := _names(_results(FOLDER), "survived", "no tests", "timeout")):
+    if asked.again and (unnoticed := _names(_results(FOLDER), "survived", "no tests")):
         _mutmut(FOLDER, *arguments, *unnoticed)
     if asked.share < 100:
         _mutmut(FOLDER, *arguments, _SMALLEST)  # with which every fault there is gets its name

@@ -106,6 +106,16 @@ def test_every_event_about_a_step_names_it():
     ]
 
 
+def test_a_failure_says_its_code_whether_it_is_tried_again_or_not():
+    process = a_stored_process(a_step("pay", retries_permitted=1))
+
+    process.fail_step("pay", "no", code="NO_ROUTE", now=START, retry_after_ms=0, attempt=1)
+    process.fail_step("pay", "no", code="NO_MONEY", now=LATER, attempt=2)
+
+    codes = [(e.type, e.code) for e in process.events if hasattr(e, "code")]
+    assert codes == [("StepAttemptFailed", "NO_ROUTE"), ("StepFailed", "NO_MONEY")]
+
+
 def test_a_failed_process_gives_the_better_reason():
     process = a_stored_process()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -251,3 +252,22 @@ def test_a_backoff_may_last_a_year():
     process.fail_step("pay", "no", now=START, retry_after_ms=366 * 24 * 3_600_000, attempt=1)
 
     assert process.step("pay").due_at == START + timedelta(days=366)
+
+
+def test_why_an_attempt_failed_is_forgotten_where_the_process_was_reopened_before_the_next():
+    process = a_process_in_backoff()
+    process.fail_step("send", "no paper", now=START)
+    process.start_step("send", now=START)
+    assert process.step("pay").state is StepState.PENDING
+
+    process.start_step("pay", now=START)
+
+    assert (process.step("pay").attempt, process.step("pay").error) == (2, None)
+
+
+def test_a_step_that_fails_has_no_output_of_an_earlier_visit():
+    before = replace(a_step("pay"), state=StepState.IN_PROGRESS, attempt=2, visits=2, output=1)
+
+    failed = before.failed("no route", START, "worker")
+
+    assert (failed.output, failed.error, failed.reported_by) == (None, "no route", "worker")

@@ -284,6 +284,21 @@ def test_a_list_kept_elsewhere_is_dealt_with_by_reference():
     assert len(requested(drive)) == 4
 
 
+def test_a_process_has_so_many_steps_and_fails_where_it_would_have_more(monkeypatch):
+    monkeypatch.setattr("trellis_process.domain.engine.run.MAX_STEPS_OF_PROCESS", 5)
+    full = Drive(each(max_concurrency=9), service("after")).start(items=[1, 2, 3, 4])
+    assert len(full.process.steps) == 5
+    too_many = Drive(each(max_concurrency=9)).start(items=[1, 2, 3, 4, 5])
+    assert (too_many.state, too_many.reason) == ("failed", "too_many_steps")
+    assert len(too_many.process.steps) == 5
+
+
+def test_a_step_of_a_full_process_may_be_entered_again(monkeypatch):
+    monkeypatch.setattr("trellis_process.domain.engine.run.MAX_STEPS_OF_PROCESS", 1)
+    drive = Drive(service("poll", on_success="poll", max_visits=3)).start()
+    assert drive.complete("poll").process.step("poll").visits == 2
+
+
 # -- Subprocess ----------------------------------------------------------------------------------
 
 

@@ -8,6 +8,9 @@ from tests.engine.driving import Drive, service
 from trellis_process.domain.definition.steps import (
     ConditionStep,
     Effect,
+    HumanTask,
+    HumanTaskStep,
+    Outcome,
     SendStep,
     SideEffectStep,
     Transition,
@@ -274,3 +277,23 @@ def test_a_step_that_failed_and_was_handled_is_not_started_again():
     drive = Drive(service("a", on_failure="b"), service("b")).start().fail("a")
     with pytest.raises(StepFinished):
         drive.do(lambda process, now: process.start_step("a", now=now))
+
+
+def test_a_step_entered_again_keeps_what_its_last_visit_came_to_until_it_ends():
+    outcomes = (Outcome(name="again", goto="review"), Outcome(name="approve"))
+    review = HumanTaskStep("review", human_task=HumanTask(surface="form", outcomes=outcomes))
+    drive = Drive(review, service("pay")).start()
+
+    drive.complete("review", {"note": 1}, outcome="again")
+
+    step = drive.process.step("review")
+    assert (step.visits, step.state) == (2, "waiting")
+    assert (step.outcome, step.output) == ("again", {"note": 1})
+    drive.complete("review", outcome="approve")
+    assert (drive.process.step("review").outcome, drive.open()) == ("approve", ["pay"])
+
+
+@pytest.mark.parametrize(("priority", "kept"), [(0, 0), (1, 1), (5, None), (9, 9)])
+def test_work_keeps_its_priority_where_it_is_not_the_usual_one(priority, kept):
+    step = Drive(service("pay", priority=priority)).start().process.step("pay")
+    assert step.priority == kept
