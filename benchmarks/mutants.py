@@ -100,7 +100,7 @@ LEFT: dict[tuple[str, str], str] = {
     ("Run._follow_failure", "None, place.step.on_failure"): (
         "the same: a place is asked for where no target is given"
     ),
-    ("Ending.of", "cls(None"): "the same: whatever is not completed failed",
+    ("ChildEnding.of", "cls(None"): "the same: whatever is not completed failed",
     ("new_process", "changed_at=None"): "the same: the end of the first change sets both times",
     ("Values.__init__", "XXXX"): "the same: neither is the name of a step",
     ("Run.__init__", "_has_ended = None"): "the same: whether it is true is all that is asked",
@@ -116,7 +116,7 @@ LEFT: dict[tuple[str, str], str] = {
         "the same: whether it is true is all that is asked"
     ),
     ("give_up_child", "is_needed = None"): "the same: whether it is true is all that is asked",
-    ("child_refused", "Ending(None"): "the same: whatever is not completed failed",
+    ("child_refused", "ChildEnding(None"): "the same: whatever is not completed failed",
     ("Run.end_process", "_has_ended"): (
         "the same: what is left to do is inside of steps that end with the process"
     ),

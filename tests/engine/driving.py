@@ -13,7 +13,7 @@ from trellis_process.domain.definition.steps import AnyStep, ServiceStep
 from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
-from trellis_process.domain.engine.relations import Ending
+from trellis_process.domain.engine.relations import ChildEnding
 from trellis_process.domain.events import ProcessEvent
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, StepState
@@ -111,7 +111,7 @@ class Drive:
             attempt=attempt or self.process.step(name).attempt,
             part=part,
         )
-        ending = Ending(state, **more)
+        ending = ChildEnding(state, **more)
         return self.do(lambda process, now: relations.child_ended(process, told, ending, now=now))
 
     # -- What is asked about it --------------------------------------------------------------

@@ -14,7 +14,7 @@ from trellis_process.domain.definition.steps import (
     ParallelStep,
     SubprocessStep,
 )
-from trellis_process.domain.engine.relations import Ending
+from trellis_process.domain.engine.relations import ChildEnding
 from trellis_process.domain.states import ProcessState
 
 
@@ -233,7 +233,7 @@ def test_with_fail_the_other_parts_are_given_up():
     drive = Drive(each(max_concurrency=75, on_item_failure="fail")).start(items=list(range(100)))
     part = Drive(*drive.definition.steps).start_part(drive, 1, list(range(25, 50)), 25)
     part.complete("pack:25", 1).complete("pack:27", 1).fail("pack:30", "torn")
-    ending = Ending.of(part.process)
+    ending = ChildEnding.of(part.process)
     drive.child_ended("all", part=1, **vars(ending))
     assert (drive.state, drive.process.step("all").error) == ("failed", "item 30: torn")
     progress = drive.process.step("all").progress
@@ -246,7 +246,7 @@ def test_a_part_that_ended_for_no_item_counts_for_all_of_them():
     part = Drive(*drive.definition.steps).start_part(drive, 1, list(range(25, 50)), 25)
     part.complete("pack:25", 1)
     part.do(lambda process, now: process.cancel(now=now, reason="enough"))
-    drive.child_ended("all", part=1, **vars(Ending.of(part.process)))
+    drive.child_ended("all", part=1, **vars(ChildEnding.of(part.process)))
     assert (drive.state, drive.process.step("all").error) == ("failed", "item 25: enough")
     progress = drive.process.step("all").progress
     assert (progress["processed"], progress["errors"]) == (25, 25)
@@ -256,7 +256,7 @@ def test_a_part_too_large_to_be_told_of_counts_for_all_its_items_though_some_may
     drive = Drive(each(max_concurrency=75, on_item_failure="50%")).start(items=list(range(100)))
     part = Drive(*drive.definition.steps).start_part(drive, 0, [0, 1, 2], 0)
     part.fail("pack:0", "torn").complete("pack:1", "x" * 20_000).complete("pack:2", "x" * 20_000)
-    drive.child_ended("all", part=0, **vars(Ending.of(part.process)))
+    drive.child_ended("all", part=0, **vars(ChildEnding.of(part.process)))
     assert drive.state == "in_progress"
     progress = drive.process.step("all").progress
     assert (progress["processed"], progress["errors"]) == (25, 25)

@@ -316,7 +316,7 @@ class EngineService(ProcessService):
 
     def child_ended(self, parent: ProcessKey, told: Parent, child: Process) -> None:
         """Tells a parent how its child ended; what it waits for no more changes nothing."""
-        ending = relations.Ending.of(child)
+        ending = relations.ChildEnding.of(child)
         self._change(
             parent,
             self._load(parent),

@@ -70,9 +70,8 @@ class OpenProcesses:
 
     def look_at(self, processes: Sequence[Process]) -> None:
         """Counts these as well."""
-        parts = [each for each in processes if each.parent and each.parent.part is not None]
-        wholes = [each for each in processes if each not in parts]
-        self.at_steps += steps_of(wholes)
+        parts = [each for each in processes if _is_part(each)]
+        self.at_steps += steps_of(each for each in processes if not _is_part(each))
         self.parts_at_steps += steps_of(parts)
         self.parts.update(each.definition_version for each in parts if each.definition_version)
 
@@ -182,6 +181,11 @@ def steps_of(processes: Iterable[Process]) -> Counter[tuple[int, str]]:
             }
             at.update((process.definition_version, name) for name in names)
     return at
+
+
+def _is_part(process: Process) -> bool:
+    """Whether it deals with a part of a long list of another one."""
+    return process.parent is not None and process.parent.part is not None
 
 
 def _is_around_others(step: ProcessStep) -> bool:

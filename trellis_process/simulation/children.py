@@ -16,7 +16,7 @@ from trellis_process.domain.engine import names, relations
 from trellis_process.domain.engine.children import awaited, awaits, round_of
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.items import LIST, part_size
-from trellis_process.domain.engine.relations import Ending
+from trellis_process.domain.engine.relations import ChildEnding
 from trellis_process.domain.engine.undoing_parts import DONE
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Parent, Process
@@ -159,7 +159,7 @@ class Children:
         if answer is None:
             return
         state = ProcessState.COMPLETED if answer.error is None else ProcessState.FAILED
-        ending = Ending(state, answer.output, answer.error or "")
+        ending = ChildEnding(state, answer.output, answer.error or "")
 
         def trigger(process: Process, now: datetime) -> None:
             relations.child_ended(process, told, ending, now=now)
@@ -176,7 +176,7 @@ class Children:
         if told is None:
             return
         parent = self._world.followed[told.process_id]
-        ending = Ending.of(child)
+        ending = ChildEnding.of(child)
         if told.part is None:  # a part may be tried again, or undo what it completed
             self._world.followed.pop(child.process_id)
 

@@ -78,7 +78,7 @@ def start_part(
 
 
 @dataclass(frozen=True)
-class Ending:
+class ChildEnding:
     """How a child ended, as its parent is told."""
 
     state: ProcessState
@@ -90,7 +90,7 @@ class Ending:
     round: int | None = None
 
     @classmethod
-    def of(cls, child: Process) -> Ending:
+    def of(cls, child: Process) -> ChildEnding:
         """That of a process that has ended."""
         if child.is_completed():
             return cls(child.state, child.output, round=left_in_round(child))
@@ -99,7 +99,7 @@ class Ending:
         return cls(child.state, foreach.counted(child), error, left_in_round(child))
 
 
-def child_ended(process: Process, told: Parent, ending: Ending, *, now: datetime) -> None:
+def child_ended(process: Process, told: Parent, ending: ChildEnding, *, now: datetime) -> None:
     """A child says how it ended; what the step does not wait for any more changes nothing."""
     engine = engine_of(process)
     if not children.awaits(process, told):
@@ -235,7 +235,7 @@ def undo_part(process: Process, *, now: datetime, reason: str | None = None) -> 
 
 def child_refused(process: Process, told: Parent, error: str, *, now: datetime) -> None:
     """A child cannot be started, which fails what waits for it."""
-    child_ended(process, told, Ending(ProcessState.FAILED, error=error), now=now)
+    child_ended(process, told, ChildEnding(ProcessState.FAILED, error=error), now=now)
 
 
 def _round_of(root: ProcessStep) -> int:
