@@ -177,8 +177,12 @@ class Worlds:
         """An event about a child is dealt with."""
         about = self.processes[event["process_id"]]
         tells_an_end = event["type"] not in ASKED and event["type"] != "ProcessReopened"
+        # A part may tell two things, each in a write: that it ended, and that it is undone.
+        is_of_part = about.parent is not None and about.parent.part is not None
         answer = self.ask(
-            lambda world: world.children.handle(event), trouble, writes_once=tells_an_end
+            lambda world: world.children.handle(event),
+            trouble,
+            writes_once=tells_an_end and not is_of_part,
         )
         if tells_an_end and not about.state.is_final:
             assert not answer.changes, "a parent was told of the end of a child that is open"
