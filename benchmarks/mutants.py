@@ -1,7 +1,7 @@
 """Mutants: which small faults in the domain its tests do not notice, and why that may be so.
 
 ``python -m benchmarks.mutants`` makes each fault in a copy under build/mutants, runs the tests that
-meet it, and writes MUTANTS.md; that takes about half an hour of one processor. With ``--share 20``
+meet it, and writes MUTANTS.md; that takes about an hour of one processor. With ``--share 20``
 it tries so many faults in a hundred, drawn by a seed. With ``--again`` it goes on with the last
 run: it tries what is new and what was not noticed then. It ends with 1 where an unnoticed fault has
 no reason in ``LEFT``.

@@ -175,8 +175,7 @@ class ProcessRecord:
         """
         if self.state is ProcessState.SUSPENDED:
             return []
-        limited = [step for step in self.steps.values() if step.due_at is not None]
-        of_steps = (self.tracker(step.name) for step in limited)
+        of_steps = (self.tracker(step.name) for step in self.steps.values() if step.due_at)
         waiting = [self.deadline_tracker(), *of_steps, *self.timers]
         return [tracker for tracker in waiting if tracker is not None]
 
