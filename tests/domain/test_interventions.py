@@ -11,7 +11,7 @@ from trellis_process.domain import events as happened
 from trellis_process.domain.limits import MAX_OUTPUT_BYTES
 from trellis_process.domain.process import Process
 from trellis_process.errors import InvalidInput, NoDefinition, ProcessFinished, StepFinished
-from trellis_process.testing import a_step, a_stored_process
+from trellis_process.testing import START, a_step, a_stored_process
 
 BY_ANN: dict[str, Any] = {"actor": "ann", "reason": "audit"}
 
@@ -44,6 +44,18 @@ def test_a_process_that_had_begun_is_under_way_when_it_goes_on():
     process.suspend(now=now)
     process.resume(now=now)
     assert process.state == "in_progress"
+
+
+def test_what_a_sweep_had_found_does_not_fire_in_a_process_that_was_suspended_since():
+    process = a_stored_process(a_step(timeout_ms=1_000), timeout_ms=1_000)
+    process.start_step("pay", now=START)
+    found = process.trackers()
+    process.suspend(now=START)
+    process.saved()
+
+    assert process.time_out(found, now=START + timedelta(seconds=1)) == []
+
+    assert not process.has_changed
 
 
 def test_a_suspended_process_waits_for_nothing_and_then_for_what_it_waited_for():

@@ -201,6 +201,7 @@ PAIRS: dict[str, tuple[list[Act], int, Act, Act]] = {
     "a compensation's end twice": (FAILING, 0, complete(FAN, "undo:b"), complete(FAN, "undo:b")),
     "a compensation's timeout and its end": (FAILING, 60, swept, complete(FAN, "undo:b")),
     "a retry's timeout and a late success": ([start("line")], 30, swept, complete(LINE, "pay")),
+    "a suspension and a timeout": ([start("line")], 30, suspend(LINE), swept),
     "a suspension and a completion": (
         [start("line")],
         0,

@@ -419,6 +419,8 @@ class Process(ProcessRecord):
         Change(self, now).end(due_next)
 
     def _still_waits_for(self, tracker: Tracker) -> bool:
+        if self.state is ProcessState.SUSPENDED:
+            return False  # since the sweep found it; it waits again once it is resumed
         if isinstance(tracker, ProcessTracker):
             return tracker == self.deadline_tracker()
         if isinstance(tracker, Timer):
