@@ -5,6 +5,7 @@ And a line at the end of a run that says how much of what it covered.
 
 from __future__ import annotations
 
+import signal
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ from trellis_process.local.stack import LocalStack, deploy_trellis
 
 # Most tests have clients of their own. What botocore makes them of is read once for all of them.
 botocore.session.create_loader = cache(botocore.loaders.create_loader)
+
+# What a shell starts in the background ignores Ctrl-C, and so would every program that is started
+# here; but some are to be stopped by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROBE = Path(__file__).parent / "probe"
 ARCHIVE_BUCKET = "finished-processes"

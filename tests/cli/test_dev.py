@@ -58,7 +58,11 @@ def dev(folder: Path, *options: str) -> Iterator[Dev]:
             yield Dev(process)
         finally:
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=30)
+            try:
+                said, _ = process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()  # or leaving the block would wait for ever
+                raise
     assert process.returncode == 0, said
 
 
