@@ -61,7 +61,7 @@ EXTRAS = {
     "client": "Calls to a deployed stack; none of it where one calls with a token",
     "intents": "Models on Bedrock, and the check of what they reply",
     "queries": "Tables of DynamoDB as sources of queries",
-    "definitions": "Definitions of processes: reading, checking, expressions",
+    "definitions": "Definitions of processes: reading, checking, expressions, schedules",
     "graph": "Pictures of definitions",
     "lambda": "What the deployed functions import: the bundle, but for Trellis itself",
     "testing": "Contract tests and fixtures for users' tests",
