@@ -54,6 +54,43 @@ def with_step(**step: Any) -> dict[str, Any]:
     return {"process": "p", "version": 1, "steps": [{"name": "a", **step}]}
 
 
+def with_event(**event: Any) -> dict[str, Any]:
+    return {
+        "process": "p",
+        "version": 1,
+        "events": [event],
+        "reactions": [{"event": "e", "set": {"a": "1"}}],
+    }
+
+
+def with_reaction(**reaction: Any) -> dict[str, Any]:
+    whole = with_event(name="e", completed="q")
+    return {**whole, "reactions": [{"event": "e", **reaction}]}
+
+
+def with_schedule(**schedule: Any) -> dict[str, Any]:
+    trigger = {"schedule": {"name": "n", "tenant_id": "t", **schedule}}
+    return {**with_step(service="A"), "triggers": [trigger]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        with_step(service="A"),
+        with_event(name="e", completed="q"),
+        with_event(name="e", entity="order", status="a → b"),
+        with_event(name="e", pattern={"source": ["a"]}, key="event.id"),
+        with_reaction(set_timers=[{"name": "t", "after": "P1M"}], cancel_timers=["t"]),
+        with_schedule(cron="0 9 * * *"),
+    ],
+)
+def test_what_is_sound_fits_the_schema(
+    validator: Draft202012Validator, document: dict[str, Any]
+) -> None:
+    validator.validate(document)
+    assert examine_value(document).definition is not None
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -88,6 +125,28 @@ def with_step(**step: Any) -> dict[str, Any]:
         with_step(human_task={"outcomes": []}),
         {**with_step(service="A"), "name": "x-y"},
         {**with_step(service="A"), "sla": {}},
+        {"process": "p", "version": 1},
+        with_event(name="e", key="event.id"),
+        with_event(name="e", pattern={"source": ["a"]}),
+        with_event(name="e", pattern={"source": ["a"]}, key="event.id", completed="q"),
+        with_event(name="e", entity="order"),
+        with_event(name="e", entity="order", change="created", status="-> b"),
+        with_event(name="e", entity="order", change="made"),
+        with_event(name="e", entity="order", status="b"),
+        with_event(name="e", completed="q", change="created"),
+        with_event(name="e f", completed="q"),
+        {**with_event(name="e", completed="q"), "triggers": [{}]},
+        {**with_event(name="e", completed="q"), "triggers": [{"event": "e", "signal": "s"}]},
+        with_schedule(),
+        with_schedule(cron="0 9 * * *", every="1h"),
+        with_schedule(every="1 hour"),
+        with_reaction(),
+        with_reaction(timer="t", set={"a": "1"}),
+        with_reaction(set_timers=[{"name": "t"}]),
+        with_reaction(set_timers=[{"name": "t", "after": "1mo", "at": "event.detail.at"}]),
+        with_reaction(set_timers=[{"name": "t", "after": "1 month"}]),
+        with_reaction(send=[{"channel": "c"}]),
+        {**with_reaction(set={"a": "1"}), "ends_when": {"a b": "true"}},
     ],
 )
 def test_what_the_schema_forbids_is_refused_by_the_reader_too(

@@ -11,6 +11,14 @@ import pytest
 from trellis_process.definitions.parts import KINDS, field_names
 from trellis_process.definitions.reading import examine_yaml
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
+from trellis_process.domain.definition.reactions import (
+    Command,
+    EventDefinition,
+    Reaction,
+    ScheduleTrigger,
+    TimerSetting,
+    Trigger,
+)
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.sla import Sla
 from trellis_process.domain.definition.steps import (
@@ -24,6 +32,7 @@ from trellis_process.domain.definition.steps import (
 )
 
 from ..test_docs import blocks, page, section
+from . import test_reaction_checks as reaction_checks
 from .test_doubts import DOUBTFUL
 from .test_findings import WRONG, errors, examined
 
@@ -50,6 +59,12 @@ def table(head: str) -> set[str]:
         ("field of `retry`", Retry),
         ("field of a compensation", Compensation),
         ("field of `sla`", Sla),
+        ("field of an event", EventDefinition),
+        ("field of a trigger", Trigger),
+        ("field of `schedule`", ScheduleTrigger),
+        ("field of a reaction", Reaction),
+        ("field of `send`", Command),
+        ("field of `set_timers`", TimerSetting),
     ],
 )
 def test_every_field_is_in_the_page(head: str, of: type) -> None:
@@ -79,6 +94,15 @@ def test_every_kind_has_its_section_with_its_fields_and_an_example_that_is_read(
     assert reading.definition.steps[0].kind == kind
 
 
+def test_the_examples_of_events_and_reactions_are_sound_together() -> None:
+    parts = [section(TEXT, f"### {each}") for each in ("Events", "Triggers", "Reactions", "Data")]
+    examples = "\n".join(blocks(part, "yaml")[0] for part in parts)
+    placed = "  - {name: placed, pattern: {source: [shop]}, key: event.detail.order_id}\n"
+    examples = examples.replace("events:\n", "events:\n" + placed)
+    text = f"process: p\nversion: 1\ninputs: {{order_id: string?}}\n{examples}"
+    assert errors(examine_yaml(text)) == []
+
+
 def test_the_definition_that_the_page_begins_with_is_sound() -> None:
     assert examine_yaml(blocks(TEXT, "yaml")[0]).findings == ()
 
@@ -89,8 +113,10 @@ def test_every_code_of_a_finding_is_in_the_page_and_no_other() -> None:
         for steps, more, *_ in WRONG.values()
         for finding in errors(examined(steps, more))
     }
+    found |= {code for _, _, code, _ in reaction_checks.WRONG.values()}
     assert found <= table("code of an error")
-    assert {code for _, code, *_ in DOUBTFUL.values()} == table("code of a warning")
+    doubtful = [*DOUBTFUL.values(), *reaction_checks.DOUBTFUL.values()]
+    assert {code for _, code, *_ in doubtful} == table("code of a warning")
     folder = Path(__file__).parents[2] / "trellis_process" / "definitions"
     source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     for code in table("code of an error"):

@@ -212,3 +212,39 @@ def test_programs_get_changes_risks_and_each_field_that_differs() -> None:
             {"path": "steps.a.timeout", "change": "changed", "before": "30s", "after": "1m"}
         ],
     }
+
+
+REACTIONS = """events: [{name: paid, completed: billing}, {name: gone, completed: q}]
+triggers: [{event: paid}]
+reactions:
+  - {event: paid, set: {a: '1'}, set_timers: [{name: t, after: 1d}]}
+  - {event: paid, send: [{channel: c, message: M}]}
+  - {timer: t, set: {b: '1'}}
+"""
+
+
+def test_reactions_are_called_by_what_they_are_to_and_change_field_by_field() -> None:
+    after = (
+        REACTIONS.replace(", {name: gone, completed: q}", "")
+        .replace("triggers: [{event: paid}]", "triggers: [{event: paid}, {signal: go}]")
+        .replace("after: 1d", "after: 2d")
+        .replace("channel: c", "channel: d")
+        .replace("  - {timer: t, set: {b: '1'}}\n", "")
+    )
+    assert said(planned(REACTIONS, after), Subject.REACTIONS) == [
+        "event gone: removed",
+        "trigger go: new",
+        "reaction to paid: set_timers.t.after is '2d' now; it was '1d'",
+        "reaction to paid 2: send is [{'channel': 'd', 'message': 'M'}] now; "
+        "it was [{'channel': 'c', 'message': 'M'}]",
+        "reaction to t: removed",
+    ]
+
+
+def test_a_definition_may_come_to_have_steps_or_lose_them_all() -> None:
+    plan = planned(REACTIONS, THREE)
+    assert said(plan, Subject.ROUTES) == ["start: it begins with a now; it was no step"]
+    assert "event paid: removed" in said(plan, Subject.REACTIONS)
+    assert said(planned(THREE, REACTIONS), Subject.ROUTES) == [
+        "start: it begins with no step now; it was a"
+    ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from textwrap import dedent
 from typing import Any
 
 from trellis_process.definitions import expressions
+from trellis_process.definitions.data_schema import DataSchema
 from trellis_process.domain.decide import Trigger, decide
 from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
@@ -13,10 +15,13 @@ from trellis_process.domain.definition.steps import AnyStep, ServiceStep
 from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
+from trellis_process.domain.engine.received import Received
 from trellis_process.domain.engine.relations import ChildEnding
 from trellis_process.domain.events import ProcessEvent
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, StepState
+from trellis_process.domain.tracker import TimerKind
+from trellis_process.dynamodb.item import from_item, to_item
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -35,12 +40,23 @@ class Drive:
     """A process of a definition, the time, and everything that has happened."""
 
     def __init__(self, *steps: AnyStep, **definition: Any) -> None:
-        self.definition = ProcessDefinition("journey", version=1, steps=steps, **definition)
-        self.compiled = CompiledDefinition(self.definition, expressions)
+        self._follow(ProcessDefinition("journey", version=1, steps=steps, **definition))
         self.now = START
         self.process: Process = None  # type: ignore[assignment]
         self.events: list[ProcessEvent] = []
         self.writes = 0
+        self._events_made = 0
+
+    @classmethod
+    def written(cls, text: str) -> Drive:
+        """A definition as it is written, but for its name and version."""
+        drive = cls()
+        drive._follow(ProcessDefinition.from_yaml("process: journey\nversion: 1\n" + dedent(text)))
+        return drive
+
+    def _follow(self, definition: ProcessDefinition) -> None:
+        self.definition = definition
+        self.compiled = CompiledDefinition(definition, expressions, DataSchema(definition.data))
 
     def start(self, **given: Any) -> Drive:
         """Starts the process with this input."""
@@ -48,6 +64,29 @@ class Drive:
             self.compiled, process_id="p1", tenant_id="t1", input=given, now=self.now
         )
         return self._note(process)
+
+    def start_by(self, *names: str, input: dict[str, Any] | None = None, **detail: Any) -> Drive:
+        """Starts the process with an event that has these names, and this to say."""
+        process = commands.start(
+            self.compiled,
+            process_id="p1",
+            tenant_id="t1",
+            input=input or {},
+            now=self.now,
+            received=self.event(*names, **detail),
+        )
+        return self._note(process)
+
+    def event(self, *names: str, event_id: str | None = None, **detail: Any) -> Received:
+        """An event of these names, unlike all before unless its id is given."""
+        self._events_made += 1
+        event_id = event_id or f"e{self._events_made}"
+        return Received(names, {"id": event_id, "source": "shop", "detail": detail}, event_id)
+
+    def receive(self, *names: str, **more: Any) -> Drive:
+        """An event comes, as it is made by ``event``."""
+        received = self.event(*names, **more)
+        return self.do(lambda process, now: commands.receive_event(process, received, now=now))
 
     def start_part(self, of: Drive, part: int, items: list[Any], first: int) -> Drive:
         """Starts the process of a part of another's foreach."""
@@ -142,6 +181,19 @@ class Drive:
             if not types or event.type in types
         ]
 
+    def sent(self) -> list[tuple[str, str, Any]]:
+        """What reactions sent, in order: the channel, the message and what it says."""
+        return [
+            (event.channel, event.message, event.payload)
+            for event in self.events
+            if event.type == "CommandSent"
+        ]
+
+    def timers(self) -> dict[str, datetime]:
+        """The timers that reactions have set, and when they ring."""
+        timers = self.process.timers
+        return {each.name: each.due_at for each in timers if each.kind is TimerKind.TIMER}
+
     def started(self) -> list[str]:
         """The steps that were begun, in order."""
         return [
@@ -154,7 +206,9 @@ class Drive:
         if process.has_changed:
             self.events += process.events
             self.writes += 1
+            stored = from_item(to_item(process))
             process.saved()
+            self._check_stored(stored, process)
         self.process = process
         self._check()
         return self
@@ -172,6 +226,11 @@ class Drive:
             assert any(name.startswith("undo:") for name in self.open())
         for step in process.steps.values():
             assert (step.waits_for is not None) == (step.state is StepState.WAITING)
+
+    def _check_stored(self, stored: Process, process: Process) -> None:
+        """What reactions keep is there again as it was when the process is read."""
+        for name in ("data", "event_ids", "kept_events", "timers"):
+            assert getattr(stored, name) == getattr(process, name), name
 
 
 def parent(step_name: str = "child") -> Parent:

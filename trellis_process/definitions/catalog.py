@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from trellis_process.application.definitions import DefinitionRepository
+from trellis_process.application.definitions import DefinitionRepository, DefinitionStatus
+from trellis_process.application.listening import Listener
 from trellis_process.definitions import expressions
+from trellis_process.definitions.data_schema import DataSchema
 from trellis_process.definitions.registry import CACHED, DefinitionRegistry, OpenCounts
+from trellis_process.domain.course import Course
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.limits import JsonValue
+from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.errors import InvalidInput
 from trellis_process.extras import from_extra
 
@@ -53,9 +57,30 @@ class DefinitionCatalog:
         reading = examine_definition(definition, strict=strict, known_services=known_services)
         self.registry.add(reading.or_refused())
 
-    def course(self, name: str, version: int) -> Engine:
+    def course(self, name: str, version: int) -> Course:
+        """What orders the steps of a process of that type and version.
+
+        A version ready to be followed, or what schedules go by. Raises DefinitionNotFound, and
+        StoreError.
+        """
+        return self._schedule_course if name == SCHEDULE else self._engine(name, version)
+
+    def engine(self, name: str, version: int) -> Engine:
         """A version ready to be followed. Raises DefinitionNotFound, and StoreError."""
         return self._engine(name, version)
+
+    def listeners(self) -> list[Listener]:
+        """Every version that knows events and is active or draining. Raises StoreError."""
+        found = []
+        for name in self.registry.all_names():
+            versions = self.registry.versions(name)
+            for version, status in versions.statuses.items():
+                if status is DefinitionStatus.ARCHIVED:
+                    continue
+                engine = self._engine(name, version)
+                if engine.compiled.definition.events:
+                    found.append(Listener(engine, version == versions.newest))
+        return found
 
     def to_start(self, name: str, version: int | None) -> Engine:
         """The version that a new process follows: the highest active one unless one is named.
@@ -75,6 +100,15 @@ class DefinitionCatalog:
         checked: dict[str, JsonValue] = check_input(schema_of(definition.inputs), value)
         return checked
 
+    @cached_property
+    def _schedule_course(self) -> Course:
+        with from_extra("definitions", "a schedule"):
+            from trellis_process.definitions.calendar import Calendar
+        from trellis_process.domain.schedule.course import ScheduleCourse
+
+        return ScheduleCourse(Calendar())
+
     def _compiled(self, name: str, version: int) -> Engine:
         # A version never changes, so it is compiled once in the life of a program.
-        return Engine(CompiledDefinition(self.registry.get(name, version), expressions))
+        definition = self.registry.get(name, version)
+        return Engine(CompiledDefinition(definition, expressions, DataSchema(definition.data)))

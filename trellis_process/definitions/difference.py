@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,9 +54,7 @@ def differences(before: ProcessDefinition, after: ProcessDefinition) -> list[Dif
 def _of_values(path: str, before: Any, after: Any) -> Iterator[Difference]:
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _of_mappings(path, before, after)
-    elif _is_named(before) and _is_named(after):
-        one = {each["name"]: each for each in before}
-        other = {each["name"]: each for each in after}
+    elif (one := by_name(before)) is not None and (other := by_name(after)) is not None:
         yield from _of_mappings(path, one, other)
         stayed = [name for name in one if name in other]
         now = [name for name in other if name in one]
@@ -76,13 +75,31 @@ def _of_mappings(path: str, before: dict[str, Any], after: dict[str, Any]) -> It
             yield from _of_values(here, before[name], after[name])
 
 
-def _is_named(value: Any) -> bool:
-    """Whether it is a list of parts that each have a name, such as steps or outcomes."""
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in value)
-    )
+def by_name(value: Any) -> dict[str, Any] | None:
+    """The parts of a list by their names, such as steps or outcomes; None where some have none.
+
+    A trigger or a reaction is called by what it is to, the second to the same ``paid 2``.
+    """
+    if not isinstance(value, list) or not value:
+        return None
+    found: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for each in value:
+        name = _name_of(each)
+        if name is None:
+            return None
+        counts[name] += 1
+        found[name if counts[name] == 1 else f"{name} {counts[name]}"] = each
+    return found
+
+
+def _name_of(part: Any) -> str | None:
+    if not isinstance(part, dict):
+        return None
+    schedule = part.get("schedule")
+    within = schedule.get("name") if isinstance(schedule, dict) else None
+    names = (part.get("name"), part.get("event"), part.get("timer"), part.get("signal"), within)
+    return next((each for each in names if isinstance(each, str)), None)
 
 
 def _moved(before: list[str], after: list[str]) -> list[str]:

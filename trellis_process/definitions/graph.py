@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from textwrap import shorten
 
+from trellis_process.definitions.graph_labels import label, short
+from trellis_process.definitions.graph_reactions import ReactionsChart
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.steps import (
@@ -37,12 +38,6 @@ _SHAPES: dict[type, tuple[str, str]] = {
     QueryStep: ("[/", "/]"),
     LlmIntentStep: ("{{", "}}"),
 }
-_LABEL_CHARACTERS = 60
-#: What Mermaid, or HTML in it, would read as something else. Of all that it decodes, these names
-#: are decoded alike in nodes and beside arrows, with HTML and without.
-_ESCAPED = str.maketrans(
-    {"<": "#lt;", ">": "#gt;", "&": "#amp;", '"': "'", "`": "'", "#": "#\u200b", "\\": "\\\u200b"}
-)
 _STYLES = (
     "classDef end_ fill:#e8f5ec,stroke:#166534,color:#14532d",
     "classDef failed fill:#fdecec,stroke:#b91c1c,color:#7f1d1d",
@@ -70,9 +65,11 @@ class _Chart:
         definition = self._definition
         name = definition.title or definition.process
         version = f"version {definition.version}"
-        yield f"  start([{_label(name, version, _limit(definition.timeout))}])"
+        yield f"  start([{label(name, version, _limit(definition.timeout))}])"
         yield from self._list(definition.steps, "", "  ")
-        yield f"  start --> {_id(definition.steps[0])}"
+        if definition.steps:
+            yield f"  start --> {_id(definition.steps[0])}"
+        yield from ReactionsChart(definition).lines()
         yield from (f"  {edge}" for edge in self._edges)
         yield "  class start end_"
         yield from (f"  {style}" for style in _STYLES)
@@ -94,25 +91,25 @@ class _Chart:
     def _step(self, step: AnyStep, indent: str) -> Iterator[str]:
         if isinstance(step, ParallelStep):
             rule = step.parallel.on_any_failure.replace("_", " ")
-            yield f"{indent}subgraph {_id(step)} [{_label(f'{_title(step)}: all at once, {rule}')}]"
+            yield f"{indent}subgraph {_id(step)} [{label(f'{_title(step)}: all at once, {rule}')}]"
             yield f"{indent}  direction TB"
             for branch in step.parallel.branches:
                 inside = f"{_id(step)}__{branch.name}"
-                yield f"{indent}  subgraph {inside} [{_label(branch.name)}]"
+                yield f"{indent}  subgraph {inside} [{label(branch.name)}]"
                 yield f"{indent}    direction TB"
                 yield from self._list(branch.steps, inside, indent + "    ")
                 yield f"{indent}  end"
             yield f"{indent}end"
         elif isinstance(step, ForEachStep):
             each = step.foreach
-            told = f"for each of {_short(each.items)}, {each.max_concurrency} at a time"
-            yield f"{indent}subgraph {_id(step)} [{_label(f'{_title(step)}: {told}')}]"
+            told = f"for each of {short(each.items)}, {each.max_concurrency} at a time"
+            yield f"{indent}subgraph {_id(step)} [{label(f'{_title(step)}: {told}')}]"
             yield f"{indent}  direction TB"
             yield from self._list(each.steps, _id(step), indent + "  ")
             yield f"{indent}end"
         else:
             opening, closing = _SHAPES[type(step)]
-            yield f"{indent}{_id(step)}{opening}{_label(_title(step), *_details(step))}{closing}"
+            yield f"{indent}{_id(step)}{opening}{label(_title(step), *_details(step))}{closing}"
             if type(step) in _CLASSES:
                 yield f"{indent}class {_id(step)} {_CLASSES[type(step)]}"
 
@@ -130,8 +127,8 @@ class _Chart:
         # Where a list ends by itself, its frame says so; only the outermost has an end to show.
         elif usual != COMPLETE or not owner:
             said = [(usual, "")]
-        for target, label in said:
-            arrow = f"-->|{_label(_short(label))}|" if label else "-->"
+        for target, way in said:
+            arrow = f"-->|{label(short(way))}|" if way else "-->"
             self._edges.append(f"{_id(step)} {arrow} {self._target(target, owner)}")
         if step.on_failure is not None:
             target = self._target(step.on_failure, owner)
@@ -150,7 +147,7 @@ class _Chart:
         name = getattr(step, "compensate_with", None)
         if name is not None:
             service = self._services[name]
-            yield f"{indent}c_{step.name}[{_label(name, service)}]"
+            yield f"{indent}c_{step.name}[{label(name, service)}]"
             yield f"{indent}class c_{step.name} undo"
             self._edges.append(f"{_id(step)} -. undone by .- c_{step.name}")
 
@@ -181,7 +178,7 @@ def _details(step: AnyStep) -> Iterable[str]:
     elif isinstance(step, SubprocessStep):
         yield step.subprocess
     elif isinstance(step, ConditionStep):
-        yield _short(step.condition)
+        yield short(step.condition)
     elif isinstance(step, SideEffectStep):
         yield ", ".join(f"{each.action} {each.entity}" for each in step.effects)
     elif isinstance(step, QueryStep):
@@ -198,7 +195,7 @@ def _wait(step: WaitStep) -> str:
             f", {step.timeout} at most" if step.timeout else ""
         )
     if step.until is not None:
-        return f"until {_short(step.until)}"
+        return f"until {short(step.until)}"
     return f"for {step.wait or f'{step.wait_duration_seconds} s'}"
 
 
@@ -207,13 +204,3 @@ def _limit(timeout: str | None, retry: Retry | None = None) -> str:
     if retry is not None and retry.max_attempts > 1:
         parts.append(f"{retry.max_attempts} attempts")
     return ", ".join(parts)
-
-
-def _short(text: str) -> str:
-    return shorten(text, _LABEL_CHARACTERS, placeholder=" …")
-
-
-def _label(*lines: str) -> str:
-    """Lines of text as Mermaid takes them, whatever is in them."""
-    escaped = (" ".join(line.split()).translate(_ESCAPED) for line in lines if line)
-    return '"' + "<br>".join(escaped) + '"'

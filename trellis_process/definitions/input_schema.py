@@ -51,6 +51,22 @@ def schema_of(inputs: Mapping[str, Any], *, field: str = "inputs") -> dict[str, 
     return copy.deepcopy(_schema_of(_text(field, inputs), field))
 
 
+def is_schema(declared: Mapping[str, Any]) -> bool:
+    """Whether inputs are declared by a JSON Schema, and not in the short form."""
+    return declared.get("type") == "object" and isinstance(declared.get("properties"), dict)
+
+
+def declared_names(declared: Any) -> tuple[str, ...] | None:
+    """The names of declared inputs; None where others may be given too."""
+    if not isinstance(declared, dict) or not declared:
+        return None
+    if not is_schema(declared):
+        return tuple(declared)
+    is_open = declared.get("additionalProperties", False) is not False
+    beyond = {"patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"}
+    return None if is_open or beyond & set(declared) else tuple(declared["properties"])
+
+
 def check_schema(schema: Mapping[str, Any], *, field: str = "schema") -> None:
     """Whether something is a JSON Schema that check_input takes. Raises InvalidInput."""
     _validator(_text(field, schema), field)
@@ -77,6 +93,13 @@ def check_input(schema: Mapping[str, Any], value: JsonValue, *, field: str = "in
     raise InvalidInput(where, given, "; ".join([allowed, *told]))
 
 
+def defaults_of(schema: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """What a schema of an object fills in where nothing is given."""
+    filled: dict[str, JsonValue] = {}
+    _fill_in(filled, schema)
+    return filled
+
+
 def misfits(schema: Mapping[str, Any], value: JsonValue) -> list[str]:
     """What of a schema a JSON value does not fit: ``properties.kind.enum``; empty where it fits.
 
@@ -96,8 +119,8 @@ def _schema_of(text: str, field: str) -> dict[str, Any]:
     inputs = json.loads(text)
     if not inputs:
         return {"type": "object"}
-    is_schema = inputs.get("type") == "object" and isinstance(inputs.get("properties"), dict)
-    if is_schema:
+    is_written = is_schema(inputs)
+    if is_written:
         schema: dict[str, Any] = inputs
     else:
         schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -109,7 +132,7 @@ def _schema_of(text: str, field: str) -> dict[str, Any]:
         _validator(_text(field, schema), field)
         _check_defaults(schema, (field,), schema)
     except InvalidInput as error:
-        if is_schema:
+        if is_written:
             raise
         written = error.field.replace(f"{field}.properties.", f"{field}.", 1)
         raise InvalidInput(written, Described(error.given), error.allowed) from error

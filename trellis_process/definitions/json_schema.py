@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 from trellis_process.definitions.parts import KINDS
+from trellis_process.definitions.reaction_checks import EFFECTS, EXPRESSIONS_BY_NAME, ONE_OF
 from trellis_process.definitions.shape import DURATIONS, definitions
 from trellis_process.definitions.values import (
     IDENTIFIER_PATTERN,
@@ -25,9 +27,12 @@ from trellis_process.definitions.values import (
     TEXTS,
     WAYS_TO_WAIT,
 )
-from trellis_process.domain.definition import process_definition, steps
+from trellis_process.domain.calendar_span import CALENDAR_SPAN_PATTERN
+from trellis_process.domain.definition import process_definition, reactions, steps
 from trellis_process.domain.definition.duration import DURATION_PATTERN
+from trellis_process.domain.definition.entity_status import ENTITY_STATUS_PATTERN
 from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.definition.reactions import TimerSetting
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.sla import Sla, SlaTier
 from trellis_process.domain.limits import NAME_PATTERN
@@ -37,7 +42,7 @@ Schema = dict[str, Any]
 _STEP = {"$ref": "#/$defs/Step"}
 _CLASSES: dict[str, type] = {
     name: each
-    for module in (steps, process_definition)
+    for module in (steps, reactions, process_definition)
     for name, each in vars(module).items()
     if isinstance(each, type) and hasattr(each, "__dataclass_fields__")
 } | {"Retry": Retry, "Sla": Sla, "SlaTier": SlaTier}
@@ -49,7 +54,16 @@ def definition_schema() -> Schema:
     classes: dict[str, Schema] = generated["$defs"]
     root = classes.pop("ProcessDefinition", generated)
     schemas = {name: _of_class(_CLASSES[name], each) for name, each in classes.items()}
-    schemas["WaitStep"]["oneOf"] = [{"required": [way]} for way in WAYS_TO_WAIT]
+    schemas["WaitStep"]["oneOf"] = _one_of(WAYS_TO_WAIT)
+    for of, names in ONE_OF.items():
+        schemas[of.__name__]["oneOf"] = _one_of(names)
+    schemas["EventDefinition"] |= {
+        "dependentRequired": {"pattern": ["key"], "change": ["entity"], "status": ["entity"]},
+        "if": {"required": ["entity"]},
+        "then": {"oneOf": _one_of(("change", "status"))},
+    }
+    schemas["ScheduleTrigger"]["oneOf"] = _one_of(("cron", "every"))
+    schemas["Reaction"]["anyOf"] = _one_of(EFFECTS)
     schemas["Step"] = {
         "description": "A step, by its kind, which may be left out where another field tells it.",
         "oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in KINDS.values()],
@@ -58,8 +72,13 @@ def definition_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A process definition of Trellis",
         **_of_class(ProcessDefinition, root),
+        "anyOf": _one_of(("steps", "reactions")),
         "$defs": {name: schemas[name] for name in sorted(schemas)},
     }
+
+
+def _one_of(names: Iterable[str]) -> list[Schema]:
+    return [{"required": [name]} for name in names]
 
 
 def schema_text() -> str:
@@ -113,6 +132,12 @@ def _limits(of: type, name: str) -> Schema:
         return {"pattern": IDENTIFIER_PATTERN}
     if any(issubclass(of, each) and name == named for each, named in NAMES):
         return {"pattern": NAME_PATTERN}
+    if of is TimerSetting and name == "after":
+        return {"pattern": CALENDAR_SPAN_PATTERN}
+    if name == "status":
+        return {"pattern": ENTITY_STATUS_PATTERN}
+    if name in EXPRESSIONS_BY_NAME:
+        return {"propertyNames": {"pattern": IDENTIFIER_PATTERN}}
     if name in NUMBERS:
         least, most = NUMBERS[name]
         return {"minimum": least, "maximum": most}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from trellis_process.definitions.difference import ChangeKind, Difference, differences
+from trellis_process.definitions.difference import ChangeKind, Difference, by_name, differences
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.definition.steps import (
     COMPLETE,
@@ -33,6 +33,7 @@ class Subject(StrEnum):
     ROUTES = "routes"
     INPUTS = "inputs"
     COMPENSATIONS = "compensations"
+    REACTIONS = "events and reactions"
     REST = "the rest"
 
 
@@ -173,7 +174,8 @@ def _routes(before: ProcessDefinition, after: ProcessDefinition) -> Iterator[Pla
 
 def _ways(definition: ProcessDefinition) -> dict[str, dict[str, str]]:
     """Where each step leads, by what has to be so; the beginning under an empty name."""
-    found: dict[str, dict[str, str]] = {"": {"": definition.steps[0].name}}
+    begins_with = definition.steps[0].name if definition.steps else "no step"
+    found: dict[str, dict[str, str]] = {"": {"": begins_with}}
 
     def follow(steps: tuple[AnyStep, ...], end: str) -> None:
         for place, step in enumerate(steps):
@@ -217,6 +219,14 @@ def _ways_of(step: AnyStep, following: str) -> dict[str, str]:
 
 # -- Everything else ---------------------------------------------------------------------------
 
+#: The fields of a definition that hold named parts, and what one of these is called.
+_NAMED = {
+    "compensations": (Subject.COMPENSATIONS, "compensation"),
+    "events": (Subject.REACTIONS, "event"),
+    "triggers": (Subject.REACTIONS, "trigger"),
+    "reactions": (Subject.REACTIONS, "reaction to"),
+}
+
 
 def _fields(before: ProcessDefinition, after: ProcessDefinition) -> Iterator[PlannedChange]:
     for each in differences(before, after):
@@ -225,8 +235,8 @@ def _fields(before: ProcessDefinition, after: ProcessDefinition) -> Iterator[Pla
             continue
         if root == "inputs":
             yield from _of_input(rest, each)
-        elif root == "compensations":
-            yield from _of_compensation(rest, each)
+        elif root in _NAMED:
+            yield from _of_named(root, rest, each)
         else:
             yield PlannedChange(Subject.REST, "definition", _said(each.path, each))
 
@@ -241,13 +251,15 @@ def _of_input(rest: str, each: Difference) -> Iterator[PlannedChange]:
         yield PlannedChange(Subject.INPUTS, f"input {rest}", text)
 
 
-def _of_compensation(rest: str, each: Difference) -> Iterator[PlannedChange]:
+def _of_named(root: str, rest: str, each: Difference) -> Iterator[PlannedChange]:
+    subject, noun = _NAMED[root]
     name, _, field = rest.partition(".")
     words = {ChangeKind.ADDED: "new", ChangeKind.REMOVED: "removed"}
     if field or each.change not in words:
-        about = f"compensation {name}" if name else "compensations"
-        yield PlannedChange(Subject.COMPENSATIONS, about, _said(field or "order", each))
+        yield PlannedChange(
+            subject, f"{noun} {name}" if name else root, _said(field or "order", each)
+        )
         return
     told: Any = each.before if each.change is ChangeKind.REMOVED else each.after
-    for one in [name] if name else [listed["name"] for listed in told]:
-        yield PlannedChange(Subject.COMPENSATIONS, f"compensation {one}", words[each.change])
+    for one in [name] if name else by_name(told) or ():
+        yield PlannedChange(subject, f"{noun} {one}", words[each.change])

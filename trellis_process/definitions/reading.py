@@ -10,6 +10,7 @@ from trellis_process.definitions import doubts, references, routing, values
 from trellis_process.definitions.document import Document, read_json, read_value
 from trellis_process.definitions.finding import Finding, Severity
 from trellis_process.definitions.parts import Outline
+from trellis_process.definitions.reaction_checks import check_reactions
 from trellis_process.definitions.report import Report
 from trellis_process.definitions.shape import check_shape, definition_of
 from trellis_process.definitions.writing import to_dict
@@ -121,6 +122,7 @@ def _examine(
         routing.check_services(outline, report, frozenset(known_services))
     references.check_schemas(outline, report)
     references.check_expressions(outline, report)
+    check_reactions(outline, report)
     doubts.find_doubts(outline, report)
     if report.has_errors:
         return None

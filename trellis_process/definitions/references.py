@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from trellis_process.definitions.finding import Path
+from trellis_process.definitions.input_schema import declared_names, is_schema
 from trellis_process.definitions.parts import Outline, Part, StepList
 from trellis_process.definitions.report import Report, listed
 from trellis_process.definitions.values import check_identifier
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
+from trellis_process.domain.definition.reactions import (
+    Command,
+    EventDefinition,
+    Reaction,
+    TimerSetting,
+    Trigger,
+)
 from trellis_process.domain.definition.steps import (
     ConditionStep,
     Effect,
@@ -28,7 +36,8 @@ from trellis_process.domain.definition.steps import (
 )
 from trellis_process.errors import ExpressionError, InvalidInput
 
-VARIABLES = ("input", "steps", "data", "event", "process")
+VARIABLES = ("input", "steps", "data", "process")
+_EVENT = "event"
 _ITEM = ("item", "item_index")
 _STEP = "step"
 #: What each variable has, where that is the same for every definition.
@@ -51,9 +60,15 @@ _EXPRESSIONS: tuple[tuple[type, str], ...] = (
     (ConditionStep, "condition"),
     (Transition, "when"),
     (WaitStep, "until"),
+    (SubprocessStep, "key"),
     (HumanTask, "assignee"),
     (ForEach, "items"),
     (Effect, "id"),
+    (EventDefinition, "key"),
+    (EventDefinition, "tenant_id"),
+    (EventDefinition, "id"),
+    (Reaction, "when"),
+    (TimerSetting, "at"),
 )
 #: Fields whose values hold expressions, however deep.
 _TEMPLATES: tuple[tuple[type, str], ...] = (
@@ -67,7 +82,17 @@ _TEMPLATES: tuple[tuple[type, str], ...] = (
     (Effect, "set"),
     (ProcessDefinition, "outputs"),
     (ProcessDefinition, "search_attributes"),
+    (ProcessDefinition, "constraints"),
+    (ProcessDefinition, "invariants"),
+    (ProcessDefinition, "ends_when"),
+    (Trigger, "inputs"),
+    (Reaction, "set"),
+    (Command, "inputs"),
 )
+#: Where there is an event and no process yet.
+_OF_EVENTS = (EventDefinition, Trigger)
+#: Where there is both, if an event is what is reacted to.
+_OF_REACTIONS = (Reaction, Command, TimerSetting)
 
 
 @dataclass(frozen=True)
@@ -106,12 +131,13 @@ def check_expressions(outline: Outline, report: Report) -> None:
 
 def check_schemas(outline: Outline, report: Report) -> None:
     """Finds declared inputs, and schemas of answers, that are none."""
-    declared = outline.root.value.get("inputs")
-    if isinstance(declared, dict) and declared:
-        _check_schema(("inputs",), declared, report)
-        if not _is_schema(declared):
-            for name in declared:
-                check_identifier("an input", name, ("inputs", name), report, key=True)
+    for field, noun in (("inputs", "an input"), ("data", "a field of the data")):
+        declared = outline.root.value.get(field)
+        if isinstance(declared, dict) and declared:
+            _check_schema((field,), declared, report)
+            if not is_schema(declared):
+                for name in declared:
+                    check_identifier(noun, name, (field, name), report, key=True)
     for part in outline.all_of(LlmIntent):
         schema = part.value.get("output_schema")
         if isinstance(schema, dict) and schema:
@@ -122,12 +148,12 @@ def _check_schema(path: Path, schema: dict[str, Any], report: Report) -> None:
     from trellis_process.definitions.input_schema import check_schema, schema_of
 
     try:
-        if path == ("inputs",):
-            schema_of(schema)
+        if path in (("inputs",), ("data",)):
+            schema_of(schema, field=str(path[0]))
         else:
             check_schema(schema, field="inputs")
     except InvalidInput as error:
-        at = _inside(path, schema, error.field.removeprefix("inputs"))
+        at = _inside(path, schema, error.field.removeprefix("inputs").removeprefix("data"))
         report.error(at, "schema", f"got {error.given}; {error.allowed}")
 
 
@@ -139,11 +165,6 @@ def _inside(path: Path, schema: Any, field: str) -> Path:
         elif isinstance(schema, list) and name.isdecimal() and int(name) < len(schema):
             path, schema = (*path, int(name)), schema[int(name)]
     return path
-
-
-def _is_schema(declared: Mapping[str, Any]) -> bool:
-    """Whether inputs are declared by a JSON Schema, and not in the short form."""
-    return declared.get("type") == "object" and isinstance(declared.get("properties"), dict)
 
 
 def _expressions(outline: Outline) -> Iterator[_Found]:
@@ -176,7 +197,8 @@ class _Scope:
         self._steps = {
             name: step for step in outline.steps if (name := step.text("name")) is not None
         }
-        self._inputs = _declared_names(outline.root.value.get("inputs"))
+        self._inputs = declared_names(outline.root.value.get("inputs"))
+        self._data = declared_names(outline.root.value.get("data"))
 
     def check(self, reference: tuple[str, ...], found: _Found) -> None:
         """Finds a name that is not there."""
@@ -187,6 +209,10 @@ class _Scope:
         elif root == "input" and more and self._inputs is not None:
             if more[0] not in self._inputs:
                 self._refuse(found, f"no input {more[0]!r} is declared", more[0], self._inputs)
+        elif root == "data" and more and self._data is not None:
+            if more[0] not in self._data:
+                message = f"no field {more[0]!r} of the data is declared"
+                self._refuse(found, message, more[0], self._data)
         elif root == "steps" and more:
             self._check_step(more, found)
         elif root in _MEMBERS and more and more[0] not in _MEMBERS[root]:
@@ -194,7 +220,11 @@ class _Scope:
             self._refuse(found, message, more[0], _MEMBERS[root])
 
     def _variables(self, found: _Found) -> tuple[str, ...]:
+        if found.part.of in _OF_EVENTS:
+            return (_EVENT,)
         known: tuple[str, ...] = VARIABLES
+        if _reacts_to_event(found.part) or found.path[:1] == ("constraints",):
+            known += (_EVENT,)
         if found.steps is not None and found.steps.foreach is not None:
             known += _ITEM
         if found.part.of is Compensation:
@@ -204,6 +234,10 @@ class _Scope:
     def _refuse_variable(self, root: str, known: tuple[str, ...], found: _Found) -> None:
         if root in _ITEM:
             message = f"{root!r} is there only for the steps inside of a foreach"
+        elif root == _EVENT:
+            message = (
+                "'event' is there only for events, triggers, constraints and reactions to events"
+            )
         elif root == _STEP:
             message = "'step' is there only for compensations; other steps are steps.<name>"
         elif root in self._steps:
@@ -245,15 +279,10 @@ class _Scope:
         self._report.error(found.path, "unknown_reference", message + allowed)
 
 
-def _declared_names(declared: Any) -> tuple[str, ...] | None:
-    """The names of declared inputs; None where others may be given too."""
-    if not isinstance(declared, dict) or not declared:
-        return None
-    if not _is_schema(declared):
-        return tuple(declared)
-    is_open = declared.get("additionalProperties", False) is not False
-    beyond = {"patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"}
-    return None if is_open or beyond & set(declared) else tuple(declared["properties"])
+def _reacts_to_event(part: Part) -> bool:
+    """Whether it is a reaction to an event, or what that does; to a timer there is none."""
+    reaction = part if part.of is Reaction else part.around
+    return part.of in _OF_REACTIONS and reaction is not None and reaction.text("timer") is None
 
 
 def _is_within(steps: StepList | None, foreach: Part) -> bool:

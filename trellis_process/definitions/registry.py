@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from trellis_process.application.definitions import (
@@ -125,6 +125,16 @@ class DefinitionRegistry:
         """
         check_whole_number("limit", limit, 1, MAX_PAGE)
         return self._repository.names(limit=limit, cursor=cursor)
+
+    def all_names(self) -> Iterator[str]:
+        """The names of all definitions."""
+        cursor: str | None = None
+        while True:
+            page = self.names(limit=MAX_PAGE, cursor=cursor)
+            yield from page.names
+            cursor = page.cursor
+            if cursor is None:
+                return
 
     def has(self, name: str, version: int) -> bool:
         """Whether there is such a version."""

@@ -30,7 +30,16 @@ from trellis_process.domain.definition.steps import (
 from trellis_process.errors import shown
 
 DURATIONS = frozenset(
-    ("due", "escalate_after", "interval", "max_duration", "max_interval", "timeout", "wait")
+    (
+        "due",
+        "escalate_after",
+        "every",
+        "interval",
+        "max_duration",
+        "max_interval",
+        "timeout",
+        "wait",
+    )
 )
 SPANS = "spans such as 30s, 5m, 4h, 7d, 1h30m or PT30S"
 
@@ -69,7 +78,7 @@ def definition_of(value: Mapping[str, Any]) -> ProcessDefinition:
     """
     # Step by step, because a step of unknown kind would be tried as each kind there is.
     root = definitions().validate_json(json.dumps({**value, "steps": []}), strict=True)
-    return replace(root, steps=_steps_of(value["steps"]))
+    return replace(root, steps=_steps_of(value.get("steps", [])))
 
 
 def _steps_of(values: list[Any]) -> tuple[AnyStep, ...]:
@@ -192,11 +201,12 @@ def _kind_of(part: Part) -> str:
 
 @cache
 def _choices_of(of: type) -> dict[str, tuple[str, ...]]:
-    return {
-        name: get_args(hint)
-        for name, hint in get_type_hints(of).items()
-        if get_origin(hint) is Literal
-    }
+    choices: dict[str, tuple[str, ...]] = {}
+    for name, hint in get_type_hints(of).items():
+        for option in (hint, *get_args(hint)):  # it may be left out as well
+            if get_origin(option) is Literal:
+                choices[name] = get_args(option)
+    return choices
 
 
 def _choices(part: Part, name: str) -> tuple[str, tuple[str, ...]]:

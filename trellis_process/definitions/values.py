@@ -19,6 +19,13 @@ from trellis_process.domain.definition.filters import (
     split_order,
 )
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
+from trellis_process.domain.definition.reactions import (
+    Command,
+    EventDefinition,
+    ScheduleTrigger,
+    TimerSetting,
+    Trigger,
+)
 from trellis_process.domain.definition.retry import MAX_ATTEMPTS
 from trellis_process.domain.definition.sla import SlaTier
 from trellis_process.domain.definition.steps import (
@@ -82,7 +89,7 @@ RESERVED = frozenset(
         "while",
     ]
 )
-_OWN_SERVICES = "trellis."  # those that Trellis itself has, for queries and models
+_OWN = "trellis."  # those that Trellis itself has
 
 #: Names that expressions use, and what else they must not be.
 IDENTIFIERS: dict[type, tuple[str, frozenset[str]]] = {
@@ -105,6 +112,14 @@ NAMES: tuple[tuple[type, str], ...] = (
     (Effect, "entity"),
     (Query, "source"),
     (LlmIntent, "intent"),
+    (EventDefinition, "name"),
+    (EventDefinition, "entity"),
+    (EventDefinition, "completed"),
+    (Trigger, "signal"),
+    (ScheduleTrigger, "name"),
+    (Command, "channel"),
+    (Command, "message"),
+    (TimerSetting, "name"),
 )
 NUMBERS: dict[str, tuple[int, int]] = {
     "version": (1, MAX_VERSION),
@@ -137,6 +152,7 @@ _ONCE = {
     Branch: "branch",
     Outcome: "outcome",
     SlaTier: "tier",
+    EventDefinition: "event",
 }
 #: Lists that nothing could be done with if they were empty.
 NOT_EMPTY = ("steps", "branches", "effects")
@@ -159,9 +175,13 @@ def check_values(outline: Outline, report: Report) -> None:
             _check(part, name, report, check_name)
     for part in outline.all_of(ServiceStep, Compensation):
         service = part.text("service") or ""
-        if service.startswith(_OWN_SERVICES):
-            message = f"got {service!r}; names that begin with {_OWN_SERVICES} are Trellis's own"
+        if service.startswith(_OWN):
+            message = f"got {service!r}; names that begin with {_OWN} are Trellis's own"
             report.error(part.at("service"), "reserved_name", message)
+    name = outline.root.text("process") or ""
+    if name.startswith(_OWN):
+        message = f"got {name!r}; names that begin with {_OWN} are Trellis's own"
+        report.error(("process",), "reserved_name", message)
     for of, (noun, taken) in IDENTIFIERS.items():
         for part in outline.all_of(of):
             if (given := part.text("name")) is not None:

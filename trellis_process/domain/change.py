@@ -225,6 +225,9 @@ class Change:
             step = process.step(timer.step_name)
             self.record(happened.TaskEscalated, step_name=step.name, attempt=step.attempt)
             return
+        if timer.kind is TimerKind.TIMER:
+            process.course.rang(self, timer)
+            return
         scope = timer.name if timer.step_name is None else f"{timer.step_name}/{timer.name}"
         actual_ms = (self.now - timer.since) // timedelta(milliseconds=1)
         process.breaches = process.breaches | {scope: actual_ms}
@@ -256,7 +259,7 @@ class Change:
             if step.is_open:
                 process.steps[step.name] = step.cancelled(self.now)
         self.stop_timers(None)
-        process.timers = process.unrouted = ()
+        process.timers = process.unrouted = process.kept_events = ()
         self.move(state)
         process.reason = reason
         process.due_at = process.ends_as = None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trellis_process.domain.limits import JsonValue
     from trellis_process.domain.process import Process
     from trellis_process.domain.step import ProcessStep
-    from trellis_process.domain.tracker import StepTracker
+    from trellis_process.domain.tracker import StepTracker, Timer
 
 STEP_FAILED = "step_failed"  # the reason of a process that failed because a step did
 TIMEOUT = "timeout"  # the reason of a process that ran past its own deadline
@@ -51,6 +51,9 @@ class Course(Protocol):
 
     def timed_out(self, change: Change, step: ProcessStep, tracker: StepTracker) -> None:
         """An attempt, or what a step waited for, took too long."""
+
+    def rang(self, change: Change, timer: Timer) -> None:
+        """The moment of a timer has come that a reaction set."""
 
     def step_ended(self, change: Change, step: ProcessStep) -> None:
         """A step is completed, skipped, or has failed for good."""
@@ -106,6 +109,9 @@ class Unordered:
     def timed_out(self, change: Change, step: ProcessStep, tracker: StepTracker) -> None:
         """As Course.timed_out: the next attempt begins at once, if one is left."""
         change.time_out(step, 0 if tracker.has_retries_left() else None)
+
+    def rang(self, change: Change, timer: Timer) -> None:
+        """As Course.rang: nobody sets any."""
 
     def step_ended(self, change: Change, step: ProcessStep) -> None:
         """As Course.step_ended."""

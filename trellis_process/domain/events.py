@@ -11,21 +11,31 @@ if TYPE_CHECKING:
     from trellis_process.domain.engine.events import (
         ChildCancellationRequested,
         ChildRequested,
+        CommandSent,
         EffectsRequested,
+        EventReceived,
         MessageSent,
         ProcessReopened,
+        RunSkipped,
+        ScheduleChanged,
         SignalReceived,
         SlaBreached,
+        TimerRang,
     )
 
 __all__ = [
     "ChildCancellationRequested",
     "ChildRequested",
+    "CommandSent",
     "EffectsRequested",
+    "EventReceived",
     "MessageSent",
     "ProcessReopened",
+    "RunSkipped",
+    "ScheduleChanged",
     "SignalReceived",
     "SlaBreached",
+    "TimerRang",
 ]
 
 
@@ -219,6 +229,11 @@ _OF_DEFINITIONS = (
     "SignalReceived",
     "ProcessReopened",
     "SlaBreached",
+    "RunSkipped",
+    "ScheduleChanged",
+    "EventReceived",
+    "TimerRang",
+    "CommandSent",
 )
 
 

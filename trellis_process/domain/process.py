@@ -407,6 +407,11 @@ class Process(ProcessRecord):
             change.end(due_next)
         return fired
 
+    def count_another(self, *, now: datetime) -> None:
+        """Another process of the same key is to follow, of which nobody is told here."""
+        self.generation += 1
+        Change(self, now).end(self.wake_up_at)
+
     def renew_wake_up(self, *, now: datetime) -> None:
         """Plans the wake-up anew although nothing happened, as an audit does to mend its index.
 

@@ -15,7 +15,16 @@ from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.tracker import ProcessTracker, StepTracker, Timer, Tracker, earliest
 from trellis_process.errors import StepNotFound
 
-_JSON_FIELDS = ("metadata", "input", "output", "search_attributes", "signals", "breaches")
+_JSON_FIELDS = (
+    "metadata",
+    "input",
+    "output",
+    "search_attributes",
+    "signals",
+    "breaches",
+    "data",
+    "kept_events",
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,10 @@ class ProcessRecord:
     input: dict[str, JsonValue] = field(default_factory=dict)
     #: What it resulted in, where its definition says so.
     output: JsonValue = None
+    #: What it keeps between its triggers: of a schedule, its runs.
+    data: dict[str, JsonValue] = field(default_factory=dict)
+    #: The time for which a schedule started it.
+    scheduled_at: datetime | None = None
     #: Values to find it by.
     search_attributes: dict[str, JsonValue] = field(default_factory=dict)
     #: The process and step that it was started for.
@@ -82,6 +95,10 @@ class ProcessRecord:
     timers: tuple[Timer, ...] = ()
     #: Agreed times that were overrun, with the milliseconds it took: ``sla``, ``pay/sla``.
     breaches: dict[str, int] = field(default_factory=dict)
+    #: The ids of the latest events from outside, by which a repeated one is known.
+    event_ids: tuple[str, ...] = ()
+    #: Events from outside that came while it was suspended, each with its names here.
+    kept_events: tuple[JsonValue, ...] = ()
     #: The ids of the latest signals, by which a repeated one is known.
     signal_ids: tuple[str, ...] = ()
     #: The steps that ended while it was suspended, and that it goes on from.
@@ -92,6 +109,8 @@ class ProcessRecord:
     previous_event_version: int = 0
     #: When the checker is to look at this process next: never later than anything is due.
     wake_up_at: datetime | None = None
+    #: How many processes of the same key came after it.
+    generation: int = 0
     #: What the request to start it looked like, where it came with an idempotency key.
     start_fingerprint: str | None = None
     #: What follows when a step has ended; no part of what is stored.

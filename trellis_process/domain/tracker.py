@@ -81,6 +81,8 @@ class TimerKind(StrEnum):
 
     #: A process or step takes longer than agreed; told, and nothing else.
     SLA = "sla"
+    #: A reaction set it, and others follow.
+    TIMER = "timer"
     #: Nobody has dealt with a task for so long that somebody else should know.
     ESCALATION = "escalation"
 

@@ -13,6 +13,7 @@ from trellis_process.domain.definition.steps import (
     HumanTaskStep,
     QueryStep,
     SideEffectStep,
+    SubprocessStep,
     WaitStep,
 )
 
@@ -31,6 +32,8 @@ def expressions_of(step: AnyStep) -> Iterator[Expression]:
         yield step.human_task.assignee
     elif isinstance(step, QueryStep):
         yield from texts_in(step.query.filters)
+    elif isinstance(step, SubprocessStep) and step.key is not None:
+        yield step.key
     elif isinstance(step, ForEachStep):
         yield step.foreach.items
     elif isinstance(step, SideEffectStep):

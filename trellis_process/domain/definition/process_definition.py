@@ -7,6 +7,12 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar, Literal
 
 from trellis_process.domain.definition.duration import Duration
+from trellis_process.domain.definition.reactions import (
+    EventDefinition,
+    Reaction,
+    ScheduleTrigger,
+    Trigger,
+)
 from trellis_process.domain.definition.retry import RETRY, Retry
 from trellis_process.domain.definition.sla import Sla
 from trellis_process.domain.definition.steps import (
@@ -48,7 +54,8 @@ class ProcessDefinition:
     process: str
     _: KW_ONLY
     version: int
-    steps: tuple[AnyStep, ...]
+    #: None where it only reacts.
+    steps: tuple[AnyStep, ...] = ()
     title: str | None = None
     description: str | None = None
     owners: tuple[str, ...] = ()
@@ -56,6 +63,10 @@ class ProcessDefinition:
     stability: Literal["experimental", "stable", "deprecated"] = "stable"
     #: The stories that it is there for.
     implements: tuple[str, ...] = ()
+    #: The events from outside that it knows.
+    events: tuple[EventDefinition, ...] = ()
+    #: What starts a process beside those who ask for one.
+    triggers: tuple[Trigger, ...] = ()
     #: What a process is started with: a JSON Schema of an object, or types by name.
     inputs: Mapping[str, Any] = field(default_factory=dict)
     #: What a completed process results in.
@@ -63,6 +74,18 @@ class ProcessDefinition:
     #: Outcomes of stories that it brings about as a whole, by what it results in.
     satisfies: tuple[Satisfies, ...] = ()
     compensations: tuple[Compensation, ...] = ()
+    #: What a process keeps for its reactions: a JSON Schema of an object, or types by name.
+    data: Mapping[str, Any] = field(default_factory=dict)
+    #: What has to hold for an event to be for a process at all, by names.
+    constraints: Mapping[str, Expression] = field(default_factory=dict)
+    #: What has to hold of the data after each reaction, by names.
+    invariants: Mapping[str, Expression] = field(default_factory=dict)
+    #: What completes a process, by the names of its endings; the first that holds does.
+    ends_when: Mapping[str, Expression] = field(default_factory=dict)
+    #: What follows from events and timers, in this order.
+    reactions: tuple[Reaction, ...] = ()
+    #: The IANA name of the zone whose calendar its timers go by.
+    time_zone: str = "UTC"
     #: How long the whole process may take.
     timeout: Duration | None = None
     sla: Sla | None = None
@@ -76,6 +99,12 @@ class ProcessDefinition:
     def all_steps(self) -> Iterator[AnyStep]:
         """Every step, those inside of others included, in the order of the document."""
         return walk(self.steps)
+
+    def schedules(self) -> Iterator[ScheduleTrigger]:
+        """The schedules that it declares."""
+        for trigger in self.triggers:
+            if trigger.schedule is not None:
+                yield trigger.schedule
 
     # The front door to documents. What reads and writes them needs libraries that the rest of the
     # domain does not, so it is imported by those who come in here, and only then.

@@ -168,13 +168,16 @@ class HumanTaskStep(StepDefinition):
 
 @dataclass(frozen=True)
 class SubprocessStep(StepDefinition):
-    """A process of another definition, run to its end as a child."""
+    """A process of another definition, run to its end as a child; or with a key only started."""
 
     _: KW_ONLY
     subprocess: str
     #: Which version; the newest active one unless said.
     version: int | None = None
     inputs: Inputs = field(default_factory=dict)
+    #: Names the process among those of its tenant: text. It is no child then; the step is completed
+    #: when it has been started, or was there.
+    key: Expression | None = None
     #: Whether the child goes on where this process is cancelled.
     abandon: bool = False
     timeout: Duration | None = None

@@ -12,9 +12,12 @@ from trellis_process.domain.definition.steps import SubprocessStep
 from trellis_process.domain.engine import names
 from trellis_process.domain.engine.progress import PartProgress, progress_of
 from trellis_process.domain.engine.step_kind import StepKind
+from trellis_process.domain.engine.values import Values
+from trellis_process.domain.limits import check_aggregate_id
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
+from trellis_process.errors import ExpressionError, InvalidInput
 
 if TYPE_CHECKING:
     from trellis_process.domain.engine.compiled import CompiledDefinition
@@ -27,6 +30,7 @@ class Child(StepKind[SubprocessStep]):
     def begin(self, run: Run, defined: SubprocessStep, step: ProcessStep) -> None:
         """As StepKind.begin."""
         given, now = run.values(step.name).resolve(defined.inputs), run.change.now
+        key = key_of(run.values(step.name), defined)
         limit = None if defined.timeout is None else now + span_of("timeout", defined.timeout)
         step = run.change.put(replace(step.waiting(WaitingFor.CHILDREN, now, limit), input=given))
         run.change.record(
@@ -36,6 +40,7 @@ class Child(StepKind[SubprocessStep]):
             child_id=child_id(run, step),
             child_definition=defined.subprocess,
             child_definition_version=defined.version,
+            child_key=key,
         )
 
     def due(self, run: Run, defined: SubprocessStep, step: ProcessStep) -> None:
@@ -45,8 +50,24 @@ class Child(StepKind[SubprocessStep]):
 
     def give_up(self, run: Run, defined: SubprocessStep, step: ProcessStep) -> None:
         """As StepKind.give_up: the child is given up too, unless it is to go on alone."""
-        if not defined.abandon:
+        if not is_let_go(defined):
             call_off(run, step)
+
+
+def key_of(values: Values, defined: SubprocessStep) -> str | None:
+    """What names a process that is no child; None where it is one. Raises ExpressionError."""
+    if defined.key is None:
+        return None
+    key = values.text(defined.key)
+    try:
+        return check_aggregate_id("key", key)
+    except InvalidInput as error:
+        raise ExpressionError(defined.key, str(error)) from error
+
+
+def is_let_go(defined: SubprocessStep) -> bool:
+    """Whether what a step started goes on alone, whatever becomes of the step."""
+    return defined.abandon or defined.key is not None
 
 
 def call_off(run: Run, step: ProcessStep, part: int | None = None) -> None:
@@ -80,7 +101,7 @@ def awaited(compiled: CompiledDefinition, process: Process) -> Iterator[str]:
             continue
         progress = progress_of(step)
         parts = progress.open if isinstance(progress, PartProgress) else ()
-        goes_along = isinstance(defined, SubprocessStep) and not defined.abandon
+        goes_along = isinstance(defined, SubprocessStep) and not is_let_go(defined)
         for part in (None,) if goes_along else parts:
             yield names.child_id(process.process_id, step.name, step.attempt, part)
 
@@ -101,7 +122,7 @@ def was_given_up(compiled: CompiledDefinition, process: Process, told: Parent) -
     if step is None or awaits(process, told):
         return False
     defined = compiled.place(told.step_name).step
-    if isinstance(defined, SubprocessStep) and defined.abandon:
+    if isinstance(defined, SubprocessStep) and is_let_go(defined):
         return False
     if step.attempt != told.attempt or step.state is not StepState.FAILED:
         return True

@@ -8,10 +8,12 @@ from datetime import datetime
 from trellis_process.domain import events as happened
 from trellis_process.domain.change import Change
 from trellis_process.domain.definition.duration import in_ms
-from trellis_process.domain.engine import timers
+from trellis_process.domain.engine import reacting, timers
 from trellis_process.domain.engine.compiled import CompiledDefinition
 from trellis_process.domain.engine.engine import Engine
+from trellis_process.domain.engine.received import Received
 from trellis_process.domain.engine.reopening import rerun
+from trellis_process.domain.engine.run import Run
 from trellis_process.domain.engine.waits import give_signal
 from trellis_process.domain.limits import (
     MAX_OUTPUT_BYTES,
@@ -26,6 +28,7 @@ from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.errors import (
+    Compensating,
     ExpressionError,
     NoDefinition,
     NotReported,
@@ -37,6 +40,8 @@ from trellis_process.errors import (
 
 MAX_SIGNALS = 100  # kept until a step takes them, in one process
 MAX_SIGNAL_IDS = 20  # remembered, to know a repeated signal
+MAX_EVENT_IDS = 100  # remembered, to know an event that comes again
+MAX_KEPT_EVENTS = 100  # kept while a process is suspended
 
 
 def start(
@@ -50,21 +55,30 @@ def start(
     aggregate_id: str | None = None,
     metadata: dict[str, JsonValue] | None = None,
     parent: Parent | None = None,
+    timeout_ms: int | None = None,
+    scheduled_at: datetime | None = None,
+    received: Received | None = None,
     actor: str | None = None,
     reason: str | None = None,
 ) -> Process:
     """Begins a process of a definition, and goes on to where it waits for the outside.
 
     ``input`` has been checked against what the definition declares. What the process is about is
-    the process itself unless given. Raises InvalidInput for a name, an id or a size that is not
-    as allowed.
+    the process itself unless given, and it takes as long as the definition says unless
+    ``timeout_ms`` is given. ``scheduled_at`` is the time for which a schedule starts it, and
+    ``received`` the event that does, to which it reacts in the same change.
+
+    Raises InvalidInput for a name, an id or a size that is not as allowed, and for an event as
+    ``receive_event``.
     """
     process = new_process(
         compiled, process_id, tenant_id, now, aggregate_type, aggregate_id, metadata, parent
     )
     process.input = check_json("input", input, MAX_OUTPUT_BYTES)
     definition = compiled.definition
-    process.timeout_ms = in_ms("timeout", definition.timeout)
+    process.timeout_ms = timeout_ms or in_ms("timeout", definition.timeout)
+    process.scheduled_at = scheduled_at
+    process.data = compiled.data.defaults()
     engine = Engine(compiled)
     process.course = engine
     with Change(process, now, actor, reason) as change:
@@ -72,6 +86,8 @@ def start(
         change.bring(process.input or None)
         run = engine.run(change)
         timers.agree(change, definition.sla)
+        if received is not None:
+            reacting.check_constraints(run, received.event)
         try:
             process.search_attributes = {
                 name: run.values().value(expression)
@@ -80,7 +96,12 @@ def start(
         except ExpressionError as error:
             run.fail_process_without_value(error)
         else:
-            run.enter(definition.steps[0])
+            if not definition.steps:
+                change.move(ProcessState.IN_PROGRESS)
+            if received is not None:
+                _react(run, received)
+            if definition.steps and not process.state.is_final:
+                run.enter(definition.steps[0])
         run.settle()
     process.started_at = process.changed_at
     return process
@@ -124,6 +145,33 @@ def send_signal(
         run = engine.run(change)
         give_signal(run, signal)
         run.settle()
+
+
+def receive_event(process: Process, received: Received, *, now: datetime) -> None:
+    """An event from outside comes to a process, which reacts to it.
+
+    In a suspended process it is kept, up to 100 of them, until that is resumed. One that came
+    before changes nothing, as long as it is one of the latest 100. Raises NoDefinition;
+    ProcessFinished, and Compensating while it undoes; ConstraintNotMet where it is not for this
+    process; ExpressionError, InvariantViolated and InvalidInput where its reactions are refused;
+    TooManySignals. Then nothing is changed.
+    """
+    engine = engine_of(process)
+    if received.mark in process.event_ids:
+        return
+    if process.state.is_final:
+        raise ProcessFinished(f"receive event {received.names[0]!r}", process.state)
+    if process.state is ProcessState.COMPENSATING:
+        raise Compensating("receive an event")
+    with Change(process, now) as change:
+        run = engine.run(change)
+        reacting.check_constraints(run, received.event)
+        if process.state is ProcessState.SUSPENDED:
+            _keep(process, received)
+            _note(change, received)
+        else:
+            _react(run, received)
+            run.settle()
 
 
 def claim_task(
@@ -231,6 +279,28 @@ def _give(
     with Change(process, now, actor, reason) as change:
         change.put(replace(step, task=replace(step.task, assignee=assignee)))
         change.record(event, step_name=step.name, attempt=step.attempt)
+
+
+def _react(run: Run, received: Received) -> None:
+    draft = reacting.draft_of(run, received.names, received.event)  # before anything is changed
+    _note(run.change, received)
+    reacting.do(run, draft)
+
+
+def _note(change: Change, received: Received) -> None:
+    process = change.process
+    change.bring(True)  # what is kept of it, and sent because of it
+    process.event_ids = (*process.event_ids, received.mark)[-MAX_EVENT_IDS:]
+    for name in received.names:
+        change.record(happened.EventReceived, event=name, event_id=received.id)
+
+
+def _keep(process: Process, received: Received) -> None:
+    if len(process.kept_events) >= MAX_KEPT_EVENTS:
+        raise TooManySignals(f"{MAX_KEPT_EVENTS} events")
+    kept = {"names": list(received.names), "event": dict(received.event)}
+    events = check_json("event", [*process.kept_events, kept], MAX_OUTPUT_BYTES)
+    process.kept_events = tuple(events)
 
 
 def new_process(

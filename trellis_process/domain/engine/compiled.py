@@ -15,6 +15,7 @@ from trellis_process.domain.definition.steps import (
     walk,
 )
 from trellis_process.domain.engine import names
+from trellis_process.domain.limits import JsonValue
 
 
 class Expressions(Protocol):
@@ -25,6 +26,30 @@ class Expressions(Protocol):
 
     def references(self, text: str) -> frozenset[tuple[str, ...]]:
         """What an expression looks at: ``("input", "amount")``. Raises ExpressionError."""
+
+
+class DataSchema(Protocol):
+    """What is declared of the data that processes keep; the domain knows no schemas."""
+
+    def defaults(self) -> dict[str, JsonValue]:
+        """The data that a process begins with."""
+
+    def check(self, data: dict[str, JsonValue]) -> None:
+        """Raises InvalidInput where data is not as declared."""
+
+
+class AnyData:
+    """Nothing is declared, so data may be anything."""
+
+    def defaults(self) -> dict[str, JsonValue]:
+        """As DataSchema.defaults."""
+        return {}
+
+    def check(self, data: dict[str, JsonValue]) -> None:
+        """As DataSchema.check."""
+
+
+ANY_DATA = AnyData()
 
 
 @dataclass(frozen=True)
@@ -48,9 +73,15 @@ class Place:
 class CompiledDefinition:
     """A definition with its steps by name. Immutable, so that one serves all its processes."""
 
-    def __init__(self, definition: ProcessDefinition, expressions: Expressions) -> None:
+    def __init__(
+        self,
+        definition: ProcessDefinition,
+        expressions: Expressions,
+        data: DataSchema = ANY_DATA,
+    ) -> None:
         self.definition = definition
         self.expressions = expressions
+        self.data = data
         self.places: dict[str, Place] = {
             place.step.name: place for place in _places(definition.steps, None, None)
         }

@@ -20,7 +20,7 @@ from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, WaitingFor
 from trellis_process.domain.step import ProcessStep
-from trellis_process.domain.tracker import StepTracker
+from trellis_process.domain.tracker import StepTracker, Timer
 from trellis_process.errors import Described, InvalidInput, NotReported, OutcomeUnknown, Suspended
 
 
@@ -92,6 +92,12 @@ class Engine:
             pause_ms = self._pause(change.process, step, work.retry, failure)
         change.time_out(step, pause_ms)
 
+    def rang(self, change: Change, timer: Timer) -> None:
+        """As Course.rang: the reactions follow that the definition has for it."""
+        run = self.run(change)
+        run.ring(timer.name)
+        run.settle()
+
     def step_ended(self, change: Change, step: ProcessStep) -> None:
         """As Course.step_ended: what the definition says comes next."""
         run = self.run(change)
@@ -112,6 +118,11 @@ class Engine:
     def resumed(self, change: Change, ended: Iterable[str]) -> None:
         """As Course.resumed: what is open catches up with what came meanwhile."""
         run = self.run(change)
+        if not self.compiled.definition.steps:
+            change.move(ProcessState.IN_PROGRESS)  # as from its start: it waits for events
+        kept, change.process.kept_events = change.process.kept_events, ()
+        for event in kept:
+            run.take(event)
         for name in ended:
             run.follow(name)
         run.settle()

@@ -40,6 +40,8 @@ class ChildRequested(StepEvent):
     child_definition: str | None = None
     #: Its version; None for the newest.
     child_definition_version: int | None = None
+    #: What names a process that is no child, and is only to be started.
+    child_key: str | None = None
     #: Which part of the items, from 0.
     part: int | None = None
     #: How often the foreach was tried again by then, and what failed of the part with it.
@@ -67,6 +69,43 @@ class ProcessReopened(ProcessEvent):
     """Somebody lets a process go on at a step, after it failed or from an earlier one again."""
 
     step_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventReceived(ProcessEvent):
+    """An event from outside came to a process, which reacts to it."""
+
+    #: What the definition calls it.
+    event: str
+    event_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimerRang(ProcessEvent):
+    """The moment of a timer came, which a reaction had set."""
+
+    timer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSent(ProcessEvent):
+    """A message for a channel, sent by a reaction."""
+
+    channel: str
+    message: str
+    payload: JsonValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSkipped(ProcessEvent):
+    """A schedule passed over a time: ``reason`` says why, such as ``overlap`` or ``missed``."""
+
+    #: The time, as ISO 8601 in UTC.
+    scheduled_at: str
+
+
+class ScheduleChanged(ProcessEvent):
+    """A schedule goes on by other terms."""
 
 
 @dataclass(frozen=True, kw_only=True)

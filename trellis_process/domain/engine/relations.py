@@ -43,7 +43,7 @@ def start_part(
     """Begins the process that deals with one part of the items of a parent's foreach.
 
     ``first`` is the index of its first item. It sees what the parent's expressions see of the
-    input and of the steps before.
+    input, of the steps before and of the data, which it keeps as it is now.
     """
     step = parent.step(step_name)
     told = Parent(
@@ -68,7 +68,8 @@ def start_part(
     with Change(process, now) as change:
         change.start_process()
         run = engine.run(change)
-        process.input = Values(compiled, parent, step_name).inherited().as_json()
+        inherited = Values(compiled, parent, step_name).inherited()
+        process.input, process.data = inherited.as_json(), inherited.data
         own = ProcessStep(name=step_name).waiting(WaitingFor.CHILDREN, change.now)
         own = replace(own, input=items)
         foreach.begin_items(run, _foreach(compiled, step_name), own, first=first, total=len(items))

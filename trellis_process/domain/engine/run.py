@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from trellis_process.domain.change import Change
 from trellis_process.domain.course import STEP_FAILED
 from trellis_process.domain.definition.duration import in_ms
 from trellis_process.domain.definition.steps import AnyStep, WorkStep
-from trellis_process.domain.engine import kinds, names, routes, timers, undoing
+from trellis_process.domain.engine import kinds, names, reacting, routes, timers, undoing
 from trellis_process.domain.engine.compiled import CompiledDefinition, Place
 from trellis_process.domain.engine.progress import why_undone
 from trellis_process.domain.engine.routes import Ending, Route
@@ -30,6 +30,7 @@ MAX_VISITS = "max_visits"  # a step was entered as often as it may be
 NO_TRANSITION = "no_transition"  # transitions are declared, and none holds
 ROUTED_TO_FAIL = "routed_to_fail"  # a route led to ``fail``
 TOO_MANY_STEPS = "too_many_steps"  # more steps than one process holds
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Run:
@@ -45,6 +46,7 @@ class Run:
         self.process: Process = change.process
         self._todo: list[Callable[[], None]] = []
         self._has_ended = False
+        self._rung: set[str] = set()
 
     def settle(self) -> None:
         """Goes on until nothing more can move without the outside."""
@@ -60,9 +62,15 @@ class Run:
                 waiting.clear()
                 self._todo.clear()
 
-    def values(self, step_name: str = "") -> Values:
-        """What the expressions of that step see."""
-        return Values(self.compiled, self.process, step_name)
+    def values(
+        self,
+        step_name: str = "",
+        *,
+        event: Mapping[str, Any] = _NOTHING,
+        data: Mapping[str, JsonValue] | None = None,
+    ) -> Values:
+        """What the expressions of that step see; those of a reaction the event, and the data."""
+        return Values(self.compiled, self.process, step_name, event=event, data=data)
 
     def place(self, step_name: str) -> Place:
         """Where a step of the process stands in the definition."""
@@ -257,14 +265,19 @@ class Run:
         else:
             self.fail_process(reason)
 
-    def _complete_process(self) -> None:
+    def end_as(self, ending: str) -> None:
+        """The process has come to one of its endings; what is open in it is given up."""
+        self._complete_process(ending)
+
+    def _complete_process(self, ending: str | None = None) -> None:
         outputs = self.compiled.definition.outputs
         try:
             output = self.values().resolve(outputs) if outputs else None
         except ExpressionError as error:
             self.fail_process_without_value(error)
         else:
-            self._finish(output)
+            self._give_up_all()
+            self._finish(output, ending)
 
     def _end_part(self, step: ProcessStep) -> None:
         """All items are done of a process that deals with a part of another's."""
@@ -273,10 +286,25 @@ class Run:
         else:
             self._finish(step.output if step.state is StepState.COMPLETED else None)
 
-    def _finish(self, output: JsonValue) -> None:
+    def _finish(self, output: JsonValue, ending: str | None = None) -> None:
         self._has_ended = True
         self.process.output = output
-        self.change.finish(ProcessState.COMPLETED)
+        self.change.finish(ProcessState.COMPLETED, ending)
+
+    # -- Timers ------------------------------------------------------------------------------
+
+    def may_ring(self, name: str) -> bool:
+        """Whether a timer has not rung in this change."""
+        return name not in self._rung
+
+    def ring(self, name: str) -> None:
+        """A timer rings, and what follows from that is next."""
+        self._rung.add(name)
+        self._todo.append(partial(reacting.to_timer, self, name))
+
+    def take(self, kept: JsonValue) -> None:
+        """What follows from an event that came while the process was suspended is next."""
+        self._todo.append(partial(reacting.to_kept_event, self, kept["names"], kept["event"]))
 
     # -- Giving up ---------------------------------------------------------------------------
 
@@ -292,6 +320,11 @@ class Run:
                 self.process.timers = tuple(
                     timer for timer in self.process.timers if timer.step_name != step.name
                 )
+
+    def _give_up_all(self) -> None:
+        for step in list(self.process.steps.values()):
+            if step.is_open and step.undoes is None:
+                self.give_up(step)
 
     def give_up(self, step: ProcessStep) -> None:
         """What an open step has outside of the process is called off."""
@@ -313,9 +346,7 @@ class Run:
     def end_process(self, state: ProcessState, reason: str | None, *, compensate: bool) -> None:
         """The process ends without success, if asked once everything is undone."""
         self._has_ended = True
-        for step in list(self.process.steps.values()):
-            if step.is_open and step.undoes is None:
-                self.give_up(step)
+        self._give_up_all()
         undoing.end(self, state, reason, compensate=compensate)
 
 

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from trellis_process.domain.definition.expressions import expressions_of, texts_in
 from trellis_process.domain.definition.steps import ForEachStep, lists_inside, walk
 from trellis_process.domain.engine import names
-from trellis_process.domain.engine.compiled import CompiledDefinition
+from trellis_process.domain.engine.compiled import CompiledDefinition, Expressions
 from trellis_process.domain.engine.progress import ItemProgress, progress_of
 from trellis_process.domain.limits import MAX_OUTPUT_BYTES, JsonValue, check_json
 from trellis_process.domain.process import Process
 from trellis_process.domain.step import ProcessStep
-from trellis_process.domain.time import to_text
+from trellis_process.domain.time import moment_from, to_text
 from trellis_process.errors import ExpressionError, InvalidInput
 
 References: TypeAlias = frozenset[tuple[str, ...]]
 """What expressions look at: ``("input", "amount")``."""
 
 
-class Inherited(NamedTuple):
-    """What the process of a part sees of its parent's input and steps.
+_NOTHING: Mapping[str, Any] = {}
 
-    It keeps that as its own input, for it has no other.
+
+class Inherited(NamedTuple):
+    """What the process of a part sees of its parent's input, steps and data.
+
+    It keeps the first two as its own input, for it has no other.
     """
 
     input: dict[str, JsonValue]
     #: What is seen of each step, by its name in the definition.
     steps: dict[str, JsonValue]
+    data: dict[str, JsonValue]
 
     @classmethod
     def by(cls, process: Process) -> Inherited | None:
         """What a process has inherited; None for one that is for no part."""
         if names.foreach_of_part(process) is None:
             return None
-        return cls(process.input["input"], process.input["steps"])
+        return cls(process.input["input"], process.input["steps"], process.data)
 
     def as_json(self) -> dict[str, JsonValue]:
         """As the process is to keep it."""
@@ -45,10 +50,20 @@ class Inherited(NamedTuple):
 class Values:
     """Evaluates the expressions of one step of a process."""
 
-    def __init__(self, compiled: CompiledDefinition, process: Process, step_name: str = "") -> None:
+    def __init__(
+        self,
+        compiled: CompiledDefinition,
+        process: Process,
+        step_name: str = "",
+        *,
+        event: Mapping[str, Any] = _NOTHING,
+        data: Mapping[str, JsonValue] | None = None,
+    ) -> None:
         self._compiled = compiled
         self._process = process
         self._step_name = step_name
+        self._event = event
+        self._data = process.data if data is None else data
 
     def value(self, expression: str, **more: JsonValue) -> Any:
         """The value of an expression, with more variables than usual. Raises ExpressionError."""
@@ -74,19 +89,10 @@ class Values:
 
     def resolve(self, template: Any, **more: JsonValue) -> Any:
         """Inputs with their expressions replaced by values. Raises ExpressionError."""
-        return checked("inputs", self._resolve(template, more))
-
-    def _resolve(self, template: Any, more: Mapping[str, JsonValue]) -> Any:
-        if isinstance(template, str):
-            return self.value(template, **more)
-        if isinstance(template, Mapping):
-            return {name: self._resolve(each, more) for name, each in template.items()}
-        if isinstance(template, list | tuple):
-            return [self._resolve(each, more) for each in template]
-        return template
+        return checked("inputs", _resolve(template, lambda text: self.value(text, **more)))
 
     def inherited(self) -> Inherited:
-        """What the steps inside of this foreach look at of ``input`` and ``steps``."""
+        """What the steps inside of this foreach look at of ``input``, ``steps`` and ``data``."""
         wanted: set[tuple[str, ...]] = set()
         for inside in lists_inside(self._compiled.place(self._step_name).step):
             for each in walk(inside):
@@ -95,17 +101,16 @@ class Values:
                 for expression in (*expressions_of(each), *given):
                     wanted |= self._compiled.expressions.references(expression)
         variables = self._variables(frozenset(wanted))
-        fields = {reference[1] for reference in wanted if reference[:1] == ("input",) != reference}
-        whole = ("input",) in wanted
-        seen = {
-            name: value for name, value in variables["input"].items() if whole or name in fields
-        }
-        return Inherited(seen, variables["steps"])
+        return Inherited(
+            _looked_at(wanted, "input", variables["input"]),
+            variables["steps"],
+            _looked_at(wanted, "data", variables["data"]),
+        )
 
     def _variables(self, wanted: References) -> dict[str, Any]:
         process, inherited = self._process, Inherited.by(self._process)
         roots = {reference[0] for reference in wanted}
-        variables: dict[str, Any] = {"data": {}, "event": {}, "steps": {}}
+        variables: dict[str, Any] = {"data": self._data, "event": self._event, "steps": {}}
         variables["input"] = process.input if inherited is None else inherited.input
         if "steps" in roots:
             variables["steps"] = self._steps(wanted, {} if inherited is None else inherited.steps)
@@ -163,6 +168,14 @@ class Values:
         return _nth(again.value(defined.foreach.items), index, index)
 
 
+def _looked_at(
+    wanted: Iterable[tuple[str, ...]], name: str, value: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """The fields of a variable that are looked at; all of them where it is as a whole."""
+    fields = {reference[1:2] for reference in wanted if reference[0] == name}
+    return {each: value[each] for each in value if (each,) in fields or () in fields}
+
+
 def _nth(items: Any, place: int, index: int) -> dict[str, Any]:
     """The item in that place. Raises ExpressionError where the list has become another since."""
     if not isinstance(items, list) or not place < len(items):
@@ -184,3 +197,38 @@ def checked(field: str, value: JsonValue) -> JsonValue:
         return check_json(field, value, MAX_OUTPUT_BYTES)
     except InvalidInput as error:
         raise ExpressionError(field, str(error)) from error
+
+
+def moment_of(expression: str, value: JsonValue) -> datetime:
+    """The moment that an expression gave, as text or as seconds since 1970.
+
+    Raises ExpressionError for what is no moment.
+    """
+    try:
+        if isinstance(value, str):
+            return moment_from(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ExpressionError(expression, f"{value!r} is no moment ({error})") from error
+    raise ExpressionError(
+        expression, f"a moment is text such as 2027-01-31T09:00:00Z, and this is {value!r}"
+    )
+
+
+def resolved(expressions: Expressions, template: Any, variables: Mapping[str, Any]) -> Any:
+    """Inputs with their expressions replaced by values, where there is no process yet.
+
+    Raises ExpressionError.
+    """
+    return checked("inputs", _resolve(template, lambda text: expressions.evaluate(text, variables)))
+
+
+def _resolve(template: Any, value: Callable[[str], Any]) -> Any:
+    if isinstance(template, str):
+        return value(template)
+    if isinstance(template, Mapping):
+        return {name: _resolve(each, value) for name, each in template.items()}
+    if isinstance(template, list | tuple):
+        return [_resolve(each, value) for each in template]
+    return template

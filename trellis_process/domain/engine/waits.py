@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from trellis_process.domain import events as happened
@@ -11,10 +11,9 @@ from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.definition.steps import WaitStep
 from trellis_process.domain.engine.progress import SignalWait
 from trellis_process.domain.engine.step_kind import StepKind
+from trellis_process.domain.engine.values import moment_of
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.step import ProcessStep
-from trellis_process.domain.time import moment_from
-from trellis_process.errors import ExpressionError
 
 if TYPE_CHECKING:
     from trellis_process.domain.engine.run import Run
@@ -85,14 +84,4 @@ def _end_of(run: Run, defined: WaitStep, step: ProcessStep) -> datetime:
     if defined.wait_duration_seconds is not None:
         return now + timedelta(seconds=defined.wait_duration_seconds)
     assert defined.until is not None, "a wait says for what"
-    value = run.values(step.name).value(defined.until)
-    try:
-        if isinstance(value, str):
-            return moment_from(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise ExpressionError(defined.until, f"{value!r} is no moment ({error})") from error
-    raise ExpressionError(
-        defined.until, f"a moment is text such as 2027-01-31T09:00:00Z, and this is {value!r}"
-    )
+    return moment_of(defined.until, run.values(step.name).value(defined.until))
