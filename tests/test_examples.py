@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from trellis_process.definitions.reading import examine_yaml
+from trellis_process.simulation import CaseResult, run_cases
 
 from .step_api_server import StepApi, environment_of_a_caller, step_api
 
@@ -58,9 +59,12 @@ def test_workers_fail_wait_and_are_resumed_without_any_cloud() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "examples").glob("*/*.yaml")), ids=lambda path: path.parent.name
-)
+DEFINITIONS = [
+    path for path in sorted((ROOT / "examples").glob("*/*.yaml")) if ".cases." not in path.name
+]
+
+
+@pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.parent.name)
 def test_nothing_is_to_be_said_against_the_definition_of_an_example(path: Path) -> None:
     assert examine_yaml(path.read_bytes(), strict=True).findings == ()
 
@@ -96,6 +100,25 @@ def test_an_expense_is_paid_approved_rejected_or_forgotten() -> None:
     )
     assert "03-09 12:00  SlaBreached      after 4 days" in told
     assert told.endswith("the review is failed, its outcome timed_out\n")
+
+
+def test_an_order_is_paid_by_events_and_another_is_called_off_by_a_timer() -> None:
+    told = run(ROOT / "examples" / "order_payment" / "main.py")
+
+    assert "02-04  Reminder to mails: {'to': 'ann@example.com', 'open': 30.0}" in told
+    assert "02-05  PaymentReceived is refused: invariant 'not_too_much'" in told
+    assert "02-05  order o-1 is paid" in told
+    assert told.count("Reminder to mails: {'to': 'bob@example.com'") == 4
+    assert told.endswith("03-05  order o-2 is cancelled\n")
+
+
+@pytest.mark.parametrize(
+    "result",
+    run_cases(ROOT / "examples" / "order_payment" / "definition.cases.yaml"),
+    ids=lambda result: result.name,
+)
+def test_the_cases_of_an_example_come_out_as_they_say(result: CaseResult) -> None:
+    assert result.passed, result
 
 
 def test_a_month_goes_by_in_a_moment() -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from trellis_process.application.children import NOT_NEEDED
+from trellis_process.definitions.data_schema import DataSchema
 from trellis_process.definitions.input_schema import check_input, schema_of
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.process_definition import ProcessDefinition
@@ -242,7 +243,7 @@ class Children:
 def compiled(definition: ProcessDefinition) -> tuple[CompiledDefinition, WatchedExpressions]:
     """A definition to follow, and what its expressions are evaluated to."""
     watched = WatchedExpressions()
-    return CompiledDefinition(definition, watched), watched
+    return CompiledDefinition(definition, watched, DataSchema(definition.data)), watched
 
 
 def _suspend(process: Process, now: datetime) -> None:

@@ -63,7 +63,8 @@ def _check(
     if isinstance(step, SubprocessStep) and step.subprocess in known:
         child = known[step.subprocess]
         if step.version in (None, child.version):
-            allowed = f"answer its steps, such as {child.process}.{child.steps[0].name}"
+            such_as = f", such as {child.process}.{child.steps[0].name}" if child.steps else ""
+            allowed = f"answer its steps{such_as}"
             raise InvalidInput(field, step.name, f"{child.process} is walked itself; {allowed}")
     is_signal = isinstance(step, WaitStep) and step.wait_for_signal is not None
     if not isinstance(step, WorkStep | HumanTaskStep | SubprocessStep) and not is_signal:

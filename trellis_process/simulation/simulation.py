@@ -156,6 +156,8 @@ class Simulation:
                 "" if each.due_at is None else f", until {span_text(each.due_at - self.started_at)}"
             )
             lines.append(f"waits: {each}{until}")
+        if self.definition.reactions:
+            lines.append("no event came; what events and timers do, cases show: trellis test")
         if self.stopped is not None:
             lines.append(f"broken off: {self.stopped}")
         if self.assumed:

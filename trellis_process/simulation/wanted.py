@@ -64,7 +64,7 @@ def wanted_by(definition: ProcessDefinition) -> Iterator[tuple[AnyStep | None, W
         for expression in expressions_of(step):
             for wanted in _of_text(expression, _kind_of(step, expression)):
                 yield step, wanted
-    for each in (definition.outputs, definition.search_attributes):
+    for each in (definition.outputs, definition.search_attributes, *_of_reactions(definition)):
         for expression in texts_in(each):
             for wanted in _of_text(expression, Kind.ANY):
                 yield None, wanted
@@ -80,6 +80,15 @@ def wanted_by(definition: ProcessDefinition) -> Iterator[tuple[AnyStep | None, W
                     yield None, (path, kind, value)
                 for step in undone if path[0] == "step" else ():
                     yield step, (("steps", step.name, *path[1:]), kind, value)
+
+
+def _of_reactions(definition: ProcessDefinition) -> Iterator[Any]:
+    """What holds the expressions of reactions, and those that are named."""
+    yield from (definition.constraints, definition.invariants, definition.ends_when)
+    for reaction in definition.reactions:
+        yield from (reaction.when, reaction.set)
+        yield from (each.inputs for each in reaction.send)
+        yield from (each.at for each in reaction.set_timers)
 
 
 def _kind_of(step: AnyStep, expression: str) -> Kind:
