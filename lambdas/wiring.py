@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trellis_process.application.audit import AuditService
     from trellis_process.application.children import ChildrenService
     from trellis_process.application.engine_service import EngineService
+    from trellis_process.application.event_service import EventService
     from trellis_process.application.job_service import JobService
     from trellis_process.definitions.catalog import DefinitionCatalog
     from trellis_process.domain.course import Course
@@ -89,6 +90,15 @@ def children() -> ChildrenService:
     from trellis_process.dynamodb.list_repository import DynamoDBListRepository
 
     return ChildrenService(engine_service(), DynamoDBListRepository(table()))
+
+
+@cache
+def event_service() -> EventService:
+    """What brings events from outside to processes."""
+    from trellis_process.application.event_service import EventService
+    from trellis_process.dynamodb.noted_events import DynamoDBNotedEvents
+
+    return EventService(engine_service(), definition_catalog(), DynamoDBNotedEvents(table()))
 
 
 @cache
@@ -223,12 +233,19 @@ def leave_unarchived(message: dict[str, Any]) -> None:
 
 
 def refuse_command(body: str, attributes: dict[str, str]) -> None:
-    """Keeps a command in the queue that ``TRELLIS_REFUSED_COMMANDS_QUEUE_URL`` names.
+    """Keeps a command in the queue that ``TRELLIS_REFUSED_COMMANDS_QUEUE_URL`` names."""
+    _put_aside(_setting("TRELLIS_REFUSED_COMMANDS_QUEUE_URL"), body, attributes)
 
-    The body as it came, so that it can be sent again as it is; why it is there, as attributes.
-    """
+
+def refuse_event(body: str, attributes: dict[str, str]) -> None:
+    """Keeps an event in the queue that ``TRELLIS_REFUSED_EVENTS_QUEUE_URL`` names."""
+    _put_aside(_setting("TRELLIS_REFUSED_EVENTS_QUEUE_URL"), body, attributes)
+
+
+def _put_aside(queue_url: str, body: str, attributes: dict[str, str]) -> None:
+    """Keeps what was refused: as it came, so that it can be sent again, and why, as attributes."""
     _client("sqs").send_message(
-        QueueUrl=_setting("TRELLIS_REFUSED_COMMANDS_QUEUE_URL"),
+        QueueUrl=queue_url,
         MessageBody=body,
         MessageAttributes={
             name: {"DataType": "String", "StringValue": _attribute_text(value)}

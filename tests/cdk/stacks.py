@@ -81,6 +81,7 @@ def jwt(app: App, bundle: Path) -> None:
             tenant_claim="tenant",
             operator_scope="process-definitions",
         ),
+        external_events=False,
         bundle=bundle,
         outputs=True,
     )

@@ -34,7 +34,7 @@ json.dump(translator.translate(yaml_parse(sys.stdin.read()), parameter_values={}
 
 # What the stacks of stacks.py give, in the words of the template, and which conditions then hold.
 CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
-    "Plain": ({}, {"OwnsEventBus"}),
+    "Plain": ({}, {"OwnsEventBus", "HasExternalEvents"}),
     "Jwt": (
         {
             "Authorization": "jwt",
@@ -42,6 +42,7 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
             "JwtAudience": "steps,more",
             "JwtTenantClaim": "tenant",
             "JwtOperatorScope": "process-definitions",
+            "ExternalEvents": "off",
         },
         {"OwnsEventBus", "UsesJwt"},
     ),
@@ -62,7 +63,7 @@ CASES: Mapping[str, tuple[Mapping[str, object], set[str]]] = {
         },
         {
             *("HasAlarmTopic", "HasArchive", "HasArchiveKey", "HasEncryptionKey"),
-            *("HasReadModels", "LogsEverything"),
+            *("HasExternalEvents", "HasReadModels", "LogsEverything"),
             *(f"HasSweeper{number}" for number in range(2, 9)),
         },
     ),

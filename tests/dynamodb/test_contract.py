@@ -12,6 +12,7 @@ from trellis_process.dynamodb import (
     DynamoDBDefinitionRepository,
     DynamoDBJobRepository,
     DynamoDBListRepository,
+    DynamoDBNotedEvents,
     DynamoDBProcessRepository,
     DynamoDBStepTrackerRepository,
     Table,
@@ -20,6 +21,7 @@ from trellis_process.testing import (
     DefinitionRepositoryContract,
     JobRepositoryContract,
     ListRepositoryContract,
+    NotedEventsContract,
     ProcessRepositoryContract,
     StepTrackerRepositoryContract,
 )
@@ -74,6 +76,12 @@ class TestDynamoDBJobRepository(JobRepositoryContract):
     @pytest.fixture
     def jobs(self, shared_table: Table) -> DynamoDBJobRepository:
         return DynamoDBJobRepository(shared_table)
+
+
+class TestDynamoDBNotedEvents(NotedEventsContract):
+    @pytest.fixture
+    def noted(self, shared_table: Table) -> DynamoDBNotedEvents:
+        return DynamoDBNotedEvents(shared_table)
 
 
 def _new_table() -> Table:

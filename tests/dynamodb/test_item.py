@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.definition_story import told_story
+from tests.reaction_story import told_order
+from tests.schedule_story import told_schedule
 from trellis_process import Process, ProcessStep
 from trellis_process.cost import Journey, Starting, usage_of
 from trellis_process.dynamodb.item import UnreadableItem, from_item, to_item
@@ -97,14 +99,14 @@ def test_steps_that_do_not_go_one_after_the_other_come_back_as_they_were() -> No
 
 
 def test_every_moment_of_a_process_with_a_definition_comes_back_as_it_was() -> None:
-    for process in told_story():
+    for process in [*told_story(), *told_schedule(), *told_order()]:
         assert from_item(to_item(replace(process, version=process.version - 1))) == process
 
 
 @pytest.mark.parametrize("of", [Process, ProcessStep])
 def test_nothing_that_a_process_or_step_has_is_left_out_of_that_story(of: Any) -> None:
     """So that a field that is added and not stored is noticed."""
-    told = told_story()
+    told = [*told_story(), *told_schedule(), *told_order()]
     processes = [*told, a_stored_process(a_step(timeout_ms=1), metadata={"a": 1})]
     processes[-1].start_fingerprint = "print"
     processes[-1].start_step("pay", now=START)

@@ -164,7 +164,7 @@ def test_every_queue_of_what_failed_has_an_alarm(resources: dict[str, dict[str, 
         if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     }
     assert watched == set(of(resources, "AWS::SQS::Queue")) - {
-        *("CommandsQueue", "ChildEventsQueue", "JobsQueue", "ViewsQueue")
+        *("CommandsQueue", "ChildEventsQueue", "ExternalEventsQueue", "JobsQueue", "ViewsQueue")
     }
 
 

@@ -49,7 +49,7 @@ def test_the_events_are_on_the_given_bus_and_there_is_no_other(stack: LocalStack
 def test_the_queues_are_encrypted_by_the_given_key(stack: LocalStack, key_arn: str) -> None:
     sqs = stack.cloud.client("sqs")
     urls = [value for name, value in stack.outputs.items() if name.endswith("QueueUrl")]
-    assert len(urls) == 9
+    assert len(urls) == 12
     for url in urls:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId"])
         assert attributes["Attributes"]["KmsMasterKeyId"] == key_arn

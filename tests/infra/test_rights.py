@@ -108,6 +108,21 @@ CALLS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         "send_message",
         {"QueueUrl": "{ChildEventsQueueUrl}", "MessageBody": "m"},
     ),
+    "take an event from outside": (
+        "sqs",
+        "receive_message",
+        {"QueueUrl": "{ExternalEventsQueueUrl}"},
+    ),
+    "send an event from outside": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{ExternalEventsQueueUrl}", "MessageBody": "m"},
+    ),
+    "refuse an event": (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "{RefusedEventsQueueUrl}", "MessageBody": "m"},
+    ),
     "take a job": ("sqs", "receive_message", {"QueueUrl": "{JobsQueueUrl}"}),
     "send a job": (
         "sqs",
@@ -179,6 +194,9 @@ ALLOWED = {
     },
     "QueueCommands": {"get", "put", "query table", "take a command", "refuse a command"},
     "Children": {"get", "get many", "put", "query table", "take an event about a child"},
+    "ExternalEvents": {
+        *("get", "put", "query table", "take an event from outside", "refuse an event")
+    },
     "Jobs": {
         *("get", "get many", "put", "query listing", "query table"),
         *("take a job", "send a job"),

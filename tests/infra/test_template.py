@@ -17,12 +17,15 @@ from trellis_process.application.children import ASKED, TOLD
 from trellis_process.commands.message import DETAIL_TYPE, OWN_SOURCE
 from trellis_process.deploy.bundle import ARCHITECTURE, OUTPUT, RUNTIME
 from trellis_process.deploy.sources import lambdas_dir, template_path
+from trellis_process.domain.definition.reactions import EventDefinition
+from trellis_process.domain.engine.correlation import pattern_of
 from trellis_process.dynamodb import schema, view_schema
 from trellis_process.dynamodb.definition_item import NAMES
 from trellis_process.dynamodb.item import to_item
 
 FUNCTIONS = [
     "ChildrenFunction",
+    "ExternalEventsFunction",
     "JobsFunction",
     "StepCommandsFunction",
     "QueueCommandsFunction",
@@ -88,7 +91,7 @@ def test_of_the_table_itself_only_the_names_of_definitions_may_be_queried(
         if "dynamodb:Query" in json.dumps(each["Action"])
         and each["Resource"] == get_att("Table.Arn")
     ]
-    assert len(queries) == 5
+    assert len(queries) == 6
     for each in queries:
         keys = {"dynamodb:LeadingKeys": [NAMES]}
         assert each["Condition"] == {"ForAllValues:StringEquals": keys}
@@ -114,6 +117,7 @@ def test_what_failed_is_kept_for_14_days(template: dict[str, Any]):
     queues = resources(template, "AWS::SQS::Queue")
     queues.pop("CommandsQueue")
     queues.pop("ChildEventsQueue")
+    queues.pop("ExternalEventsQueue")
     queues.pop("JobsQueue")
     queues.pop("ViewsQueue")
     assert queues
@@ -198,6 +202,49 @@ def test_what_is_about_children_is_led_from_the_bus_to_their_queue_and_given_up_
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == get_att("ChildEventsLeftQueue.Arn")
     source = resources(template, "AWS::Lambda::EventSourceMapping")["ChildrenSource"]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_events_from_outside_are_those_of_others_and_completions_and_given_up_in_the_end(
+    template: dict[str, Any],
+):
+    rules = resources(template, "AWS::Events::Rule")
+    others, completed = rules["ExternalEventsOfOthers"], rules["ExternalEventsOfCompleted"]
+    assert others["EventPattern"] == {
+        "source": [{"anything-but": [OWN_SOURCE]}],
+        "detail-type": [{"anything-but": [DETAIL_TYPE]}],
+    }
+    for rule in (others, completed):
+        (target,) = rule["Targets"]
+        assert target["Arn"] == get_att("ExternalEventsQueue.Arn")
+        assert target["DeadLetterConfig"] == {"Arn": get_att("ExternalEventsLeftQueue.Arn")}
+    queue = resources(template, "AWS::SQS::Queue")["ExternalEventsQueue"]
+    function = resources(template, "AWS::Serverless::Function")["ExternalEventsFunction"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == get_att("ExternalEventsLeftQueue.Arn")
+    source = resources(template, "AWS::Lambda::EventSourceMapping")["ExternalEventsSource"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_of_its_own_events_only_completions_come_back_and_all_that_a_definition_may_follow(
+    template: dict[str, Any],
+):
+    rule = resources(template, "AWS::Events::Rule")["ExternalEventsOfCompleted"]
+    pattern = pattern_of(EventDefinition("bought", completed="buy"))
+    assert pattern["detail"].pop("process_type") == ["buy"]
+    assert rule["EventPattern"] == pattern
+
+
+def test_what_belongs_to_events_from_outside_is_made_only_where_they_are_wanted(
+    template: dict[str, Any],
+):
+    parts = template["Resources"] | template["Outputs"]
+    its_own = {name for name in parts if name.startswith(("ExternalEvents", "RefusedEvents"))}
+    conditional = {
+        name for name, each in parts.items() if each.get("Condition") == "HasExternalEvents"
+    }
+    assert its_own
+    assert conditional == its_own
+    assert template["Parameters"]["ExternalEvents"]["Default"] == "on"
 
 
 def get_att(name: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ os.environ |= {
     "TRELLIS_EVENT_BUS": "stack-bus",
     "TRELLIS_UNDELIVERED_QUEUE_URL": "http://queue",
     "TRELLIS_REFUSED_COMMANDS_QUEUE_URL": "http://refused",
+    "TRELLIS_REFUSED_EVENTS_QUEUE_URL": "http://refused-events",
     "TRELLIS_ARCHIVE_BUCKET": "finished-processes",
     "TRELLIS_ARCHIVE_PREFIX": "finished/",
     "TRELLIS_UNARCHIVED_QUEUE_URL": "http://unarchived",

@@ -9,11 +9,13 @@ from trellis_process.memory import (
     InMemoryDefinitionRepository,
     InMemoryJobRepository,
     InMemoryListRepository,
+    InMemoryNotedEvents,
 )
 from trellis_process.testing import (
     DefinitionRepositoryContract,
     JobRepositoryContract,
     ListRepositoryContract,
+    NotedEventsContract,
     ProcessRepositoryContract,
     StepTrackerRepositoryContract,
 )
@@ -53,3 +55,9 @@ class TestInMemoryJobRepository(JobRepositoryContract):
     @pytest.fixture
     def jobs(self) -> InMemoryJobRepository:
         return InMemoryJobRepository()
+
+
+class TestInMemoryNotedEvents(NotedEventsContract):
+    @pytest.fixture
+    def noted(self) -> InMemoryNotedEvents:
+        return InMemoryNotedEvents()

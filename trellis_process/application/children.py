@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trellis_process.application.engine_service import EngineService
 from trellis_process.domain.definition.steps import ForEachStep
@@ -19,9 +20,13 @@ from trellis_process.domain.engine.items import LIST, part_size
 from trellis_process.domain.engine.relations import WITH_ITS_WHOLE
 from trellis_process.domain.engine.undoing_parts import is_asked_for
 from trellis_process.domain.limits import JsonValue
+from trellis_process.domain.own_services import RUNS, SCHEDULE
 from trellis_process.domain.process import Parent, Process, ProcessKey
 from trellis_process.domain.states import ProcessState
 from trellis_process.errors import Conflict, InvalidInput, NotFound, ProcessNotFound
+
+if TYPE_CHECKING:
+    from trellis_process.application.schedule_runs import ScheduleRuns
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +61,9 @@ class ChildrenService:
         Raises StoreError, and then wants it again.
         """
         kind, tenant_id = event["type"], event["tenant_id"]
-        if kind == "ChildRequested":
+        if _is_about_a_run(event):
+            self._runs.handle(event)
+        elif kind == "ChildRequested":
             self._start(event)
         elif kind == "ChildCancellationRequested":
             self._give_up(
@@ -74,6 +81,13 @@ class ChildrenService:
             self._reopen_parent(ProcessKey(tenant_id, event["process_id"]))
         elif kind in ("ProcessSuspended", "ProcessResumed") and "definition_version" in event:
             self._pass_on(ProcessKey(tenant_id, event["process_id"]))
+
+    @cached_property
+    def _runs(self) -> ScheduleRuns:
+        # Loaded by those alone who have schedules.
+        from trellis_process.application.schedule_runs import ScheduleRuns
+
+        return ScheduleRuns(self._service)
 
     def _start(self, event: dict[str, Any]) -> None:
         key = ProcessKey(event["tenant_id"], event["process_id"])
@@ -93,6 +107,9 @@ class ChildrenService:
             self._service.child_refused(key, told, why)
             return
         try:
+            if "child_key" in event:
+                self._start_by_key(parent, told, event)
+                return
             if told.part is None:
                 child = self._service.start_child(
                     parent,
@@ -116,6 +133,17 @@ class ChildrenService:
             self._report(child.key)
         elif parent.state is ProcessState.SUSPENDED:
             self._suspend_or_resume(key, child.key)
+
+    def _start_by_key(self, parent: Process, told: Parent, event: dict[str, Any]) -> None:
+        """Starts a process that is no child, with which the step that asks for it is done."""
+        process = self._service.start(
+            event["child_definition"],
+            tenant_id=parent.tenant_id,
+            input=parent.step(told.step_name).input or {},
+            key=event["child_key"],
+            version=event.get("child_definition_version"),
+        )
+        self._service.let_go(parent.key, told, process)
 
     def _start_part(
         self, parent: Process, told: Parent, child: ProcessKey, round_: int | None
@@ -170,7 +198,7 @@ class ChildrenService:
     def _compiled(self, parent: Process) -> CompiledDefinition:
         """What a process with children goes by."""
         assert parent.definition_version is not None, "no other process has children"
-        engine = self._service.definitions.course(parent.process_type, parent.definition_version)
+        engine = self._service.definitions.engine(parent.process_type, parent.definition_version)
         return engine.compiled
 
     def _suspend_or_resume(self, parent: ProcessKey, child: ProcessKey) -> None:
@@ -258,3 +286,12 @@ class ChildrenService:
                 )
         except ProcessNotFound:
             logger.warning("a child has ended whose parent is gone", extra={"child_id": key})
+
+
+def _is_about_a_run(event: dict[str, Any]) -> bool:
+    """Whether an event is a schedule's, or tells of a run of one.
+
+    A run may have children of its own, and events about these are none about a run.
+    """
+    is_told = event["type"] in TOLD and event.get("parent", {}).get("step_name") == RUNS
+    return is_told or event.get("process_type") == SCHEDULE

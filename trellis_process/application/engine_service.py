@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trellis_process.application import start_request
 from trellis_process.application.clock import Clock, system_clock
 from trellis_process.application.deciding import Definitions, Pause
+from trellis_process.application.keys import Key, Keys, OnDuplicate
 from trellis_process.application.process_service import ProcessService
 from trellis_process.application.repositories import (
     ProcessRepository,
     StaleProcess,
     StepTrackerRepository,
 )
+from trellis_process.domain.definition.duration import in_ms
 from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.definition.reactions import Trigger
 from trellis_process.domain.engine import commands, relations
 from trellis_process.domain.engine.engine import Engine
 from trellis_process.domain.engine.names import child_id
-from trellis_process.domain.limits import JsonValue, check_aggregate_id, check_name
+from trellis_process.domain.engine.received import Received
+from trellis_process.domain.engine.values import resolved
+from trellis_process.domain.limits import JsonValue, check_name
 from trellis_process.domain.process import Parent, Process, ProcessKey
-from trellis_process.domain.states import StepState
+from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.errors import (
-    Conflict,
-    InvalidInput,
-    NotFound,
+    DefinitionDraining,
     ProcessNotFound,
     StepNotCompleted,
 )
+
+if TYPE_CHECKING:
+    from trellis_process.application.schedule_service import ScheduleService
 
 
 class DefinitionCatalog(Definitions, Protocol):
@@ -47,8 +55,8 @@ class DefinitionCatalog(Definitions, Protocol):
         Raises DefinitionNotFound; DefinitionDraining where no process of it is started any more.
         """
 
-    def course(self, name: str, version: int) -> Engine:
-        """As Definitions.course."""
+    def engine(self, name: str, version: int) -> Engine:
+        """A version ready to be followed. Raises DefinitionNotFound, and StoreError."""
 
     def check_input(self, definition: ProcessDefinition, value: JsonValue) -> dict[str, JsonValue]:
         """What a process is started with, its defaults filled in. Raises InvalidInput."""
@@ -82,10 +90,37 @@ class EngineService(ProcessService):
         )
         #: The definitions that there are.
         self.definitions = definitions
+        self._keys = Keys(processes)
+
+    @cached_property
+    def schedules(self) -> ScheduleService:
+        """What starts processes of these definitions at times."""
+        # Loaded when it is asked for, which most functions never do.
+        from trellis_process.application.schedule_service import ScheduleService
+
+        return ScheduleService(
+            self._processes, definitions=self.definitions, clock=self._clock, pause=self._pause
+        )
 
     def register(self, definition: ProcessDefinition) -> None:
-        """Adds a version of a definition. As DefinitionCatalog.register."""
+        """Adds a version of a definition, and puts the schedules that the newest one declares.
+
+        As DefinitionCatalog.register. Where it breaks off it is done again as a whole.
+        """
         self.definitions.register(definition)
+        self.follow_schedules(definition.process)
+
+    def follow_schedules(self, definition: str) -> None:
+        """Puts the schedules that the newest version of a definition declares, if there are any.
+
+        To be called when another version has become the newest. Raises StoreError.
+        """
+        try:
+            newest = self.definitions.to_start(definition, None).compiled.definition
+        except DefinitionDraining:
+            return  # nothing is started of it
+        if any(newest.schedules()):
+            self.schedules.follow(definition)
 
     def start(
         self,
@@ -94,6 +129,7 @@ class EngineService(ProcessService):
         tenant_id: str,
         input: dict[str, JsonValue] | None = None,  # as definitions call it
         key: str | None = None,
+        on_duplicate: OnDuplicate = "return_existing",
         version: int | None = None,
         aggregate_type: str | None = None,
         aggregate_id: str | None = None,
@@ -104,41 +140,83 @@ class EngineService(ProcessService):
         """Starts a process of a definition, in its newest version unless one is named.
 
         ``key`` (text as an aggregate id) names the process among the tenant's of this definition,
-        and what it is about unless that is given: the same key returns the process that it started
-        before, as it is now, whatever the input; its ``was_there`` tells.
+        and what it is about unless that is given. What becomes of a start whose key names one
+        already, ``on_duplicate`` says: it returns that process as it is now, whatever the input,
+        and its ``was_there`` tells; it is refused (``reject``); or another one is started where
+        that has ended (``new_if_finished``).
 
-        Raises DefinitionNotFound, DefinitionDraining, and InvalidInput where the input is not what
-        the definition declares.
+        Raises DefinitionNotFound, DefinitionDraining, KeyTaken, and InvalidInput where the input
+        is not what the definition declares.
         """
         check_name("tenant_id", tenant_id)
         check_name("definition", definition)
-        process_id = (
-            self._new_id()
-            if key is None
-            else start_request.process_id_for(
-                tenant_id, check_aggregate_id("key", key), definition=definition
-            )
-        )
-        try:
+
+        def begin(process: ProcessKey) -> Process:
             engine = self.definitions.to_start(definition, version)
             given = self.definitions.check_input(engine.compiled.definition, input or {})
-        except (InvalidInput, NotFound, Conflict):
-            # A repeat gets what was started, also where that could not be started now.
-            before = None if key is None else self._processes.get(ProcessKey(tenant_id, process_id))
-            if before is None:
-                raise
-            before.was_there = True
-            return before
-        return self._start(
-            engine,
-            ProcessKey(tenant_id, process_id),
-            given,
-            aggregate_type=aggregate_type,
-            aggregate_id=aggregate_id if aggregate_id is not None else key,
-            metadata=metadata,
-            actor=actor,
-            reason=reason,
+            return self._start(
+                engine,
+                process,
+                given,
+                aggregate_type=aggregate_type,
+                aggregate_id=aggregate_id if aggregate_id is not None else key,
+                metadata=metadata,
+                actor=actor,
+                reason=reason,
+            )
+
+        if key is None:
+            return begin(ProcessKey(tenant_id, self._new_id()))
+        return self._keys.start(
+            Key(tenant_id, definition, key), on_duplicate, begin, now=self._clock
         )
+
+    def start_by_event(
+        self,
+        definition: str,
+        key: str,
+        received: Received,
+        *,
+        tenant_id: str,
+        version: int,
+        input: dict[str, JsonValue],
+        on_duplicate: OnDuplicate,
+    ) -> Process:
+        """Starts a process as ``start``, which reacts to an event in the change that starts it.
+
+        Raises as ``start`` and ``receive_event``.
+        """
+
+        def begin(process: ProcessKey) -> Process:
+            engine = self.definitions.to_start(definition, version)
+            given = self.definitions.check_input(engine.compiled.definition, input)
+            return self._start(engine, process, given, aggregate_id=key, received=received)
+
+        return self._keys.start(
+            Key(tenant_id, definition, key), on_duplicate, begin, now=self._clock
+        )
+
+    def latest(self, definition: str, key: str, *, tenant_id: str) -> Process:
+        """The process that a key names, the last one that was started. Raises ProcessNotFound."""
+        found, process = self._keys.latest(Key(tenant_id, definition, key))
+        if process is None:
+            raise ProcessNotFound(found.process_id)
+        return process
+
+    def receive_event(self, process: Process, received: Mapping[int, Received]) -> Process:
+        """An event from outside comes to a process, which was read a moment ago.
+
+        With its names by the version of the definition; a process of one that does not know it
+        stays as it is. Raises ConstraintNotMet, InvariantViolated, ExpressionError, and
+        TooManySignals where too many are kept.
+        """
+
+        def receive(current: Process, now: datetime) -> None:
+            known = received.get(current.definition_version or 0)
+            if known is not None:
+                commands.receive_event(current, known, now=now)
+
+        return self._change(process.key, process, receive)
 
     def start_child(
         self, parent: Process, told: Parent, child_id: str, definition: str, version: int | None
@@ -158,13 +236,33 @@ class EngineService(ProcessService):
             parent=told,
         )
 
+    def start_run(self, schedule: Process, told: Parent, run_id: str) -> Process:
+        """Starts the run that a schedule asks for; the same one again is a no-op.
+
+        Raises as ``start``.
+        """
+        # Loaded by those alone who have schedules.
+        from trellis_process.domain.schedule.runs import Runs
+        from trellis_process.domain.schedule.terms import ScheduleTerms
+
+        terms = ScheduleTerms.of(schedule.input)
+        engine = self.definitions.to_start(terms.definition, None)
+        return self._start(
+            engine,
+            ProcessKey(schedule.tenant_id, run_id),
+            self.definitions.check_input(engine.compiled.definition, dict(terms.input)),
+            parent=told,
+            timeout_ms=in_ms("timeout", terms.timeout),
+            scheduled_at=Runs.of(schedule.data).open[told.attempt],
+        )
+
     def start_part(
         self, parent: Process, told: Parent, items: list[JsonValue], first: int
     ) -> Process:
         """Starts the child for one part of the items of a parent's foreach, as start_child."""
         assert parent.definition_version is not None, "only a definition has items"
         assert told.part is not None, "it is about a part"
-        engine = self.definitions.course(parent.process_type, parent.definition_version)
+        engine = self.definitions.engine(parent.process_type, parent.definition_version)
         return self._add(
             relations.start_part(
                 engine.compiled,
@@ -200,6 +298,52 @@ class EngineService(ProcessService):
             ),
             expected_version,
         )
+
+    def signal_by_key(
+        self,
+        definition: str,
+        key: str,
+        signal: str,
+        payload: JsonValue = None,
+        *,
+        tenant_id: str,
+        signal_id: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Gives the process of a key a signal, which may start it.
+
+        It does where there is no process of that key, or only one that has ended and that another
+        may follow, if the definition's newest version has a trigger for the signal. With
+        ``signal_id`` a repeat is harmless. Raises ProcessNotFound where there is none and none is
+        started, ProcessFinished, KeyTaken, TooManySignals, and what ``start`` raises.
+        """
+        told: dict[str, Any] = {"signal_id": signal_id, "actor": actor, "reason": reason}
+        found, process = self._keys.latest(Key(tenant_id, definition, key))
+        if process is None or process.state.is_final:
+            trigger = self._signal_trigger(definition, signal)
+            may_follow = trigger is not None and trigger.on_duplicate == "new_if_finished"
+            is_repeat = process is not None and signal_id in process.signal_ids
+            if trigger is not None and not is_repeat and (process is None or may_follow):
+                seen = {"event": {"signal": signal, "payload": payload}}
+                expressions = self.definitions.to_start(definition, None).compiled.expressions
+                process = self.start(
+                    definition,
+                    tenant_id=tenant_id,
+                    input=resolved(expressions, trigger.inputs or {}, seen),
+                    key=key,
+                    on_duplicate=trigger.on_duplicate,
+                    actor=actor,
+                    reason=reason,
+                )
+        if process is None:
+            raise ProcessNotFound(found.process_id)
+        return self.signal(process.key, signal, payload, **told)
+
+    def _signal_trigger(self, definition: str, signal: str) -> Trigger | None:
+        engine = self.definitions.to_start(definition, None)
+        triggers = engine.compiled.definition.triggers
+        return next((each for each in triggers if each.signal == signal), None)
 
     def claim_task(
         self,
@@ -323,6 +467,16 @@ class EngineService(ProcessService):
             lambda current, now: relations.child_ended(current, told, ending, now=now),
         )
 
+    def let_go(self, parent: ProcessKey, told: Parent, started: Process) -> None:
+        """Tells a parent that what it asked for by a key is started, and needs nobody's care."""
+        output = {"process_id": started.process_id, "was_there": started.was_there}
+        ending = relations.ChildEnding(ProcessState.COMPLETED, output)
+        self._change(
+            parent,
+            self._load(parent),
+            lambda current, now: relations.child_ended(current, told, ending, now=now),
+        )
+
     def give_up_child(self, child: ProcessKey, round_: int | None, *, reason: str) -> None:
         """Has a child end whose parent gave it up, after so many rounds, unless it undoes.
 
@@ -396,10 +550,13 @@ class EngineService(ProcessService):
         key: ProcessKey,
         given: dict[str, JsonValue],
         *,
-        aggregate_type: str | None,
-        aggregate_id: str | None,
+        aggregate_type: str | None = None,
+        aggregate_id: str | None = None,
         metadata: dict[str, JsonValue] | None = None,
         parent: Parent | None = None,
+        timeout_ms: int | None = None,
+        scheduled_at: datetime | None = None,
+        received: Received | None = None,
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
@@ -414,6 +571,9 @@ class EngineService(ProcessService):
                 aggregate_id=aggregate_id,
                 metadata=metadata,
                 parent=parent,
+                timeout_ms=timeout_ms,
+                scheduled_at=scheduled_at,
+                received=received,
                 actor=actor,
                 reason=reason,
             )

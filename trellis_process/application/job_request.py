@@ -18,6 +18,7 @@ from trellis_process.domain.limits import (
     check_time,
     check_whole_number,
 )
+from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.domain.process import Process
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep
@@ -179,7 +180,7 @@ class JobFilter:
         states = STATES[command.command] if self.state is None else {self.state}
         return (
             process.state in states
-            and self.process_type in (None, process.process_type)
+            and self._means_type(process.process_type)
             and self.definition_version in (None, process.definition_version)
             and (self.started_after is None or self.started_after <= process.started_at)
             and (self.started_before is None or process.started_at < self.started_before)
@@ -188,6 +189,12 @@ class JobFilter:
             and _has(process.search_attributes, self.search_attributes)
             and command.concerns(process)
         )
+
+    def _means_type(self, process_type: str) -> bool:
+        """Whether it is about processes of a type; about schedules only where it names them."""
+        if self.process_type is None:
+            return process_type != SCHEDULE
+        return process_type == self.process_type
 
     def as_json(self) -> dict[str, Any]:
         """The filter as JSON, without what is not said."""

@@ -34,6 +34,7 @@ Resource = TypeVar("Resource")
 _WAITED_ON = {
     "queue_commands": "CommandsQueue",
     "children": "ChildEventsQueue",
+    "external_events": "ExternalEventsQueue",
     "jobs": "JobsQueue",
     "views": "ViewsQueue",
 }

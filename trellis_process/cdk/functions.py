@@ -16,6 +16,7 @@ FunctionName: TypeAlias = Literal[
     "queue_commands",
     "event_publisher",
     "children",
+    "external_events",
     "jobs",
     "timeout_checker",
     "audit",

@@ -26,6 +26,7 @@ PROPERTIES: Mapping[str, str] = {
     "ArchivePrefix": "archive_prefix",
     "ArchiveKeyArn": "archive_bucket.encryption_key",
     "ReadModels": "read_models",
+    "ExternalEvents": "external_events",
     "LogRetentionDays": "log_retention_days",
     "LogLevel": "log_level",
     "PublisherParallelism": "publisher_parallelism",

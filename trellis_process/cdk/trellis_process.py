@@ -57,6 +57,9 @@ class TrellisProcess(Construct):
         a bucket they are not kept; with one, ``retention_days`` is 0, or 7 or more.
     ``read_models``
         keep the events in views too: an inbox of open tasks, lists, histories, statistics.
+    ``external_events``
+        let the events of others on the bus start processes and reach those that react, and let
+        completed processes start those that follow them.
     ``alarm_topic``
         the topic that is told when an alarm begins and ends. Without it nobody is told.
     ``event_bus``
@@ -101,6 +104,7 @@ class TrellisProcess(Construct):
         archive_bucket: s3.IBucket | None = None,
         archive_prefix: str = "finished/",
         read_models: bool = False,
+        external_events: bool = True,
         alarm_topic: sns.ITopic | None = None,
         event_bus: events.IEventBus | None = None,
         encryption_key: kms.IKey | None = None,
@@ -121,6 +125,8 @@ class TrellisProcess(Construct):
             absent.add("archive")
         if not read_models:
             absent.add("views")
+        if not external_events:
+            absent.add("external_events")
         check_functions(settings, absent=absent)
         _check_bus(self, event_bus)
         #: What bus, API, dashboard and metrics are called by.
@@ -136,6 +142,7 @@ class TrellisProcess(Construct):
                 "ArchiveBucketName": "" if archive_bucket is None else archive_bucket.bucket_name,
                 "ArchivePrefix": archive_prefix,
                 "ReadModels": "on" if read_models else "off",
+                "ExternalEvents": "on" if external_events else "off",
                 "ArchiveKeyArn": "" if archive_key is None else archive_key.key_arn,
                 "AlarmTopicArn": "" if alarm_topic is None else alarm_topic.topic_arn,
                 "EventBusName": "" if event_bus is None else event_bus.event_bus_name,

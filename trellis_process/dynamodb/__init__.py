@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trellis_process.dynamodb.definition_repository import DynamoDBDefinitionRepository
     from trellis_process.dynamodb.job_repository import DynamoDBJobRepository
     from trellis_process.dynamodb.list_repository import DynamoDBListRepository
+    from trellis_process.dynamodb.noted_events import DynamoDBNotedEvents
     from trellis_process.dynamodb.process_repository import DynamoDBProcessRepository
     from trellis_process.dynamodb.step_tracker_repository import DynamoDBStepTrackerRepository
     from trellis_process.dynamodb.table import Table
@@ -23,6 +24,7 @@ __all__ = [
     "DynamoDBDefinitionRepository",
     "DynamoDBJobRepository",
     "DynamoDBListRepository",
+    "DynamoDBNotedEvents",
     "DynamoDBProcessRepository",
     "DynamoDBStepTrackerRepository",
     "Table",
@@ -32,6 +34,7 @@ _HOMES = {
     "DynamoDBDefinitionRepository": "definition_repository",
     "DynamoDBJobRepository": "job_repository",
     "DynamoDBListRepository": "list_repository",
+    "DynamoDBNotedEvents": "noted_events",
     "DynamoDBProcessRepository": "process_repository",
     "DynamoDBStepTrackerRepository": "step_tracker_repository",
     "Table": "table",

@@ -53,6 +53,8 @@ def to_item(process: Process, retention: timedelta | None = None) -> Item:
         "metadata": _json_of(process.metadata),
         "input": _json_of(process.input),
         "output": None if process.output is None else to_json(process.output),
+        "data": _json_of(process.data),
+        "scheduled_at": None if process.scheduled_at is None else to_ms(process.scheduled_at),
         "search": _json_of(process.search_attributes),
         "parent": None if process.parent is None else to_json(_parent_row(process.parent)),
         "timeout_ms": process.timeout_ms,
@@ -63,9 +65,12 @@ def to_item(process: Process, retention: timedelta | None = None) -> Item:
         "to_undo": _json_of(_places(process)),
         "signals": _json_of(process.signals),
         "signal_ids": _json_of(process.signal_ids),
+        "event_ids": _json_of(process.event_ids),
+        "kept_events": _json_of(process.kept_events),
         "timers": _json_of([_timer_row(each, process) for each in process.timers]),
         "breaches": _json_of(process.breaches),
         "unrouted": _json_of(process.unrouted),
+        "generation": process.generation or None,
         "fingerprint": process.start_fingerprint,
         "events_before": process.previous_event_version
         if process.previous_event_version != process.version
@@ -77,7 +82,8 @@ def to_item(process: Process, retention: timedelta | None = None) -> Item:
     if process.wake_up_at is not None:
         values["due_shard"] = schema.due_shard(process.process_id)
         values["due_at"] = to_ms(process.wake_up_at)
-    if retention is not None and process.ended_at is not None:
+    # One that counts others of its key stays, or they would be counted anew.
+    if retention is not None and process.ended_at is not None and not process.generation:
         values["expires_at"] = to_ms(process.ended_at + retention) // 1000  # TTL counts seconds
     return {name: _attribute(value) for name, value in values.items() if value is not None}
 
@@ -126,6 +132,8 @@ def _process(item: Item) -> Process:
         definition_version=definition_version_at(values["listed"]),
         input=from_json("input", {}),
         output=from_json("output", None),
+        data=from_json("data", {}),
+        scheduled_at=moment("scheduled_at"),
         search_attributes=from_json("search", {}),
         parent=None if parent is None else _parent(parent),
         to_undo=tuple(names[place] for place in from_json("to_undo", [])),
@@ -133,11 +141,14 @@ def _process(item: Item) -> Process:
         ends_as=ProcessState(values["ends_as"]) if "ends_as" in values else None,
         signals={name: tuple(kept) for name, kept in from_json("signals", {}).items()},
         signal_ids=tuple(from_json("signal_ids", [])),
+        event_ids=tuple(from_json("event_ids", [])),
+        kept_events=tuple(from_json("kept_events", [])),
         breaches=from_json("breaches", {}),
         unrouted=tuple(from_json("unrouted", [])),
         version=values["v"],
         previous_event_version=values.get("events_before", values["v"] - 1),
         wake_up_at=moment("due_at"),
+        generation=values.get("generation", 0),
         start_fingerprint=values.get("fingerprint"),
     )
     process.timers = tuple(_timer(row, process) for row in from_json("timers", []))

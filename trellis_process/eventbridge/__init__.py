@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trellis_process.eventbridge.envelope import SOURCE, envelopes
+from trellis_process.domain.own_services import SOURCE
+from trellis_process.eventbridge.envelope import envelopes
 
 if TYPE_CHECKING:
     from trellis_process.eventbridge.publisher import EventPublisher

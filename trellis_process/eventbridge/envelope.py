@@ -19,6 +19,7 @@ from trellis_process.domain.events import (
     ProcessFailed,
     ProcessStarted,
     ProcessStepTimedOut,
+    ScheduleChanged,
     StepAttemptFailed,
     StepCompleted,
     StepEvent,
@@ -39,8 +40,6 @@ from trellis_process.domain.states import StepState
 from trellis_process.domain.step import ProcessStep
 from trellis_process.domain.time import to_text
 from trellis_process.representation import parent_as_json, task_as_json
-
-SOURCE = "trellis"
 
 #: The reasons of a failed process that are about a step. The second is the engine's own, whose
 #: rules no publisher has to load.
@@ -88,9 +87,12 @@ def _details(process: Process, event: ProcessEvent) -> dict[str, Any]:
             "metadata": process.metadata,
             "input": process.input or None,
             "search_attributes": process.search_attributes or None,
+            "scheduled_at": to_text(process.scheduled_at),
             "due_at": to_text(process.due_at),
             "steps": [_asked_for(step) for step in process.steps.values()],
         }
+    if isinstance(event, ScheduleChanged):
+        return {"input": process.input}
     if isinstance(event, ProcessCompleted):
         return {"output": process.output, "breaches": process.breaches or None}
     if isinstance(event, ProcessFailed):

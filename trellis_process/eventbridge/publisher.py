@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from trellis_process.domain.own_services import SOURCE
 from trellis_process.domain.process import Process, ProcessKey
-from trellis_process.eventbridge.envelope import SOURCE, envelopes
+from trellis_process.eventbridge.envelope import envelopes
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from trellis_process.eventbridge.envelope import SOURCE
+from trellis_process.domain.own_services import SOURCE
 
 Event: TypeAlias = Mapping[str, Any]
 """An event as EventBridge delivers it: ``id``, ``source``, ``detail-type``, ``detail``, …"""

@@ -8,11 +8,14 @@ from typing import Any
 from trellis_process.application.engine_service import DefinitionCatalog
 from trellis_process.domain import events as happened
 from trellis_process.domain.definition.steps import AnyStep, SubprocessStep
-from trellis_process.domain.engine.children import awaits
+from trellis_process.domain.engine.children import awaits, is_let_go, key_of
 from trellis_process.domain.engine.names import child_id
 from trellis_process.domain.engine.progress import PartProgress, UndoProgress, progress_of
+from trellis_process.domain.engine.values import Values
 from trellis_process.domain.events import ProcessEvent
+from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.domain.process import Process
+from trellis_process.domain.schedule import scheduling
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
 from trellis_process.domain.step import ProcessStep
 from trellis_process.runner.bus import Event, as_on_the_bus
@@ -43,10 +46,10 @@ def not_needed(parent: Process, child: Process, definitions: DefinitionCatalog) 
     told = child.parent
     assert told is not None, "it is a child"
     step = parent.steps.get(told.step_name)
-    if awaits(parent, told) or step is None:
+    if awaits(parent, told) or step is None or parent.process_type == SCHEDULE:
         return []
     defined = _defined(parent, step, definitions)
-    if isinstance(defined, SubprocessStep) and defined.abandon:
+    if isinstance(defined, SubprocessStep) and is_let_go(defined):
         return []
     event = happened.ChildCancellationRequested(**_about(parent, step), child_id=child.process_id)
     return _made_of(parent, [event])
@@ -56,7 +59,9 @@ def _asks(
     process: Process, step: ProcessStep, definitions: DefinitionCatalog
 ) -> Iterator[ProcessEvent]:
     about = _about(process, step)
-    if step.state is StepState.IN_PROGRESS:
+    if process.process_type == SCHEDULE:
+        yield from scheduling.asked_again(process)
+    elif step.state is StepState.IN_PROGRESS:
         if process.is_compensation(step):
             yield happened.CompensationStarted(**about)
         elif step.resumption:
@@ -79,6 +84,7 @@ def _asks(
                 child_id=child_id(process.process_id, step.name, step.attempt, None),
                 child_definition=defined.subprocess,
                 child_definition_version=defined.version,
+                child_key=_key(process, step, defined, definitions),
             )
         elif isinstance(parts := progress_of(step), PartProgress):
             for part in parts.open:
@@ -99,8 +105,16 @@ def _about(process: Process, step: ProcessStep) -> dict[str, Any]:
 
 def _defined(process: Process, step: ProcessStep, definitions: DefinitionCatalog) -> AnyStep:
     assert process.definition_version is not None, "only a definition has children"
-    engine = definitions.course(process.process_type, process.definition_version)
+    engine = definitions.engine(process.process_type, process.definition_version)
     return engine.compiled.place(step.name).step
+
+
+def _key(
+    process: Process, step: ProcessStep, defined: SubprocessStep, definitions: DefinitionCatalog
+) -> str | None:
+    assert process.definition_version is not None, "only a definition has children"
+    engine = definitions.engine(process.process_type, process.definition_version)
+    return key_of(Values(engine.compiled, process, step.name), defined)
 
 
 def _made_of(process: Process, asked: list[ProcessEvent]) -> list[Event]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trellis_process.application.children import ChildrenService
 from trellis_process.application.clock import Clock, system_clock
 from trellis_process.application.engine_service import EngineService
+from trellis_process.application.event_service import Delivery, EventService
 from trellis_process.application.manual_clock import ManualClock
 from trellis_process.application.timeout_checker import TimeoutCheckerService
 from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.domain.definition.process_definition import ProcessDefinition
 from trellis_process.domain.events import EVENT_TYPES
 from trellis_process.domain.limits import JsonValue
-from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVICE
+from trellis_process.domain.own_services import LLM_INTENT_SERVICE, QUERY_SERVICE, SOURCE
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.errors import InvalidInput
-from trellis_process.eventbridge.envelope import SOURCE
 from trellis_process.nearest import did_you_mean, what_there_is
 from trellis_process.runner.bus import Bus, Event, as_on_the_bus
 from trellis_process.runner.pick_up import OPEN, asked_again, not_needed
@@ -92,6 +92,9 @@ class Runner:
         #: Where lists are kept that are too large for one item; None where the store has no place.
         self.lists = store.lists
         self._children = ChildrenService(self.engine, store.lists)
+        self._events = EventService(
+            self.engine, catalog, store.noted, clock=clock, listening_for=timedelta(0)
+        )
         self._checker = TimeoutCheckerService(self._trackers, clock=clock, definitions=catalog)
         self._own = Worker(self.engine)
         self._workers = (self._own, *workers)
@@ -242,6 +245,13 @@ class Runner:
             if cursor is None:
                 return found
 
+    def receive(self, event: dict[str, Any]) -> list[Delivery]:
+        """Brings an event from outside, as EventBridge delivers it, to the processes it is for.
+
+        Returns what became of it, for each definition that knows it. What follows, ``run`` does.
+        """
+        return self._events.handle(event)
+
     # -- What happened -----------------------------------------------------------------------
 
     @property
@@ -270,6 +280,8 @@ class Runner:
             if event["type"] in types:
                 listener(event)
         self._children.handle(event)
+        if event["type"] == "ProcessCompleted":
+            self._events.handle(_as_delivered(event))
         if asks_for_work(event):
             self._ask_for(event)
 
@@ -277,9 +289,8 @@ class Runner:
         """Has an event's work done by whoever does it."""
         for worker in self._workers:
             if worker.does(event):
-                told = {"source": SOURCE, "detail-type": event["type"], "detail": event}
                 with worker.reporting_to(self.engine):
-                    worker.handler(told, None)
+                    worker.handler(_as_delivered(event), None)
                 return
         # The steps of a process without a definition may be anybody's.
         if "service" in event and not self._allow_missing:
@@ -312,3 +323,8 @@ class Runner:
             parent = self._processes.get(ProcessKey(process.tenant_id, process.parent.process_id))
             if parent is not None:
                 self._bus.bring(not_needed(parent, process, definitions))
+
+
+def _as_delivered(event: Event) -> dict[str, Any]:
+    """An event as EventBridge delivers it."""
+    return {"source": SOURCE, "detail-type": event["type"], "id": event["id"], "detail": event}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
 from trellis_process.application.definitions import DefinitionRepository
+from trellis_process.application.event_service import NotedEvents
 from trellis_process.application.lists import ListRepository
 from trellis_process.application.repositories import (
     ProcessPage,
@@ -21,6 +22,7 @@ from trellis_process.domain.states import ProcessState
 from trellis_process.memory import InMemoryProcessRepository, InMemoryStepTrackerRepository
 from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
 from trellis_process.memory.list_repository import InMemoryListRepository
+from trellis_process.memory.noted_events import InMemoryNotedEvents
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Store:
     definitions: DefinitionRepository
     #: Only needed where a foreach runs over a list that is kept in pages.
     lists: ListRepository | None = None
+    #: Only needed where events are to be dealt with once at most.
+    noted: NotedEvents = field(default_factory=InMemoryNotedEvents)
 
     @classmethod
     def in_memory(cls) -> Self:

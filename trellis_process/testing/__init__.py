@@ -4,9 +4,9 @@
 ``LocalTracker`` runs whole processes with their workers;
 ``trellis_process.testing.fixtures`` holds pytest fixtures. A store of one's own is sound when it
 passes ``ProcessRepositoryContract`` and ``StepTrackerRepositoryContract``, and for definitions
-``DefinitionRepositoryContract`` and ``ListRepositoryContract``, for jobs
-``JobRepositoryContract``, for read models ``ViewStoreContract``. Needs the extra
-``trellis-process[testing]``.
+``DefinitionRepositoryContract`` and ``ListRepositoryContract``, for events that are dealt with once
+at most ``NotedEventsContract``, for jobs ``JobRepositoryContract``, for read models
+``ViewStoreContract``. Needs the extra ``trellis-process[testing]``.
 """
 
 from trellis_process.extras import from_extra
@@ -22,6 +22,7 @@ pytest.register_assert_rewrite(
     "trellis_process.testing.definition_repository_contract",
     "trellis_process.testing.job_repository_contract",
     "trellis_process.testing.list_repository_contract",
+    "trellis_process.testing.noted_events_contract",
     "trellis_process.testing.process_repository_contract",
     "trellis_process.testing.step_tracker_repository_contract",
     "trellis_process.testing.view_store_contract",
@@ -36,6 +37,7 @@ from trellis_process.testing.definition_repository_contract import (  # noqa: E4
 from trellis_process.testing.job_repository_contract import JobRepositoryContract  # noqa: E402
 from trellis_process.testing.list_repository_contract import ListRepositoryContract  # noqa: E402
 from trellis_process.testing.local_tracker import LocalTracker  # noqa: E402
+from trellis_process.testing.noted_events_contract import NotedEventsContract  # noqa: E402
 from trellis_process.testing.process_repository_contract import (  # noqa: E402
     ProcessRepositoryContract,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "ListRepositoryContract",
     "LocalTracker",
     "ManualClock",
+    "NotedEventsContract",
     "ProcessRepositoryContract",
     "StepTrackerRepositoryContract",
     "ViewStoreContract",

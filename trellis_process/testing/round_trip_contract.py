@@ -14,13 +14,18 @@ from trellis_process.application.repositories import ProcessRepository
 from trellis_process.domain.events import (
     ChildCancellationRequested,
     ChildRequested,
+    CommandSent,
     EffectsRequested,
+    EventReceived,
     MessageSent,
     ProcessCompleted,
     ProcessReopened,
     ProcessStepTimedOut,
+    RunSkipped,
+    ScheduleChanged,
     SignalReceived,
     SlaBreached,
+    TimerRang,
 )
 from trellis_process.domain.process import Parent, Process
 from trellis_process.domain.states import ProcessState, StepState, WaitingFor
@@ -212,9 +217,10 @@ class RoundTripContract(StoreContract):
     ) -> None:
         process = a_process(tenant_id=tenant_id)
         process.definition_version = 1
-        process.input = process.search_attributes = {"value": value}
+        process.input = process.search_attributes = process.data = {"value": value}
         process.output = value
         process.signals = {"paid": (value, None, value)}
+        process.kept_events = ({"names": ["paid"], "event": {"detail": value}},)
         step = process.steps["pay"]
         process.steps["pay"] = replace(step, input=value, progress=value)
         processes.add(process)
@@ -222,6 +228,8 @@ class RoundTripContract(StoreContract):
 
         whole = (process.input, process.output, process.search_attributes, process.signals)
         came = (found.input, found.output, found.search_attributes, found.signals)
+        kept, keeps = (found.data, found.kept_events), (process.data, process.kept_events)
+        assert as_json(kept) == as_json(keeps)
         assert as_json(came) == as_json(whole)
         again = found.steps["pay"]
         assert as_json([again.input, again.progress]) == as_json([value, value])
@@ -251,6 +259,12 @@ class RoundTripContract(StoreContract):
             ProcessReopened(**about, step_name="pay"),
             SlaBreached(**about, tier="gold", expected_ms=1, actual_ms=2, step_name="pay"),
             SlaBreached(**about, tier="", expected_ms=0, actual_ms=0),
+            EventReceived(**about, event="paid", event_id="e-1"),
+            TimerRang(**about, timer="reminder"),
+            CommandSent(**about, channel="mails", message="Paid", payload={"total": 7}),
+            CommandSent(**about, channel="mails", message="Paid", payload=None),
+            RunSkipped(**about, scheduled_at="2026-03-01T09:30:00.000Z", reason="overlap"),
+            ScheduleChanged(**about),
             ProcessStepTimedOut(**step, retries_permitted=4, first_attempt=2),
             ProcessCompleted(**about),
         )
@@ -427,6 +441,8 @@ def _ordered_by_a_definition(process: Process) -> None:
     """Gives a process of these steps all that only a definition gives, in one change."""
     process.definition_version = 12
     process.input = {"amount": 7}
+    process.data = {"open": {"7": "2026-03-01T09:30:00.000Z"}}
+    process.scheduled_at = START - timedelta(milliseconds=1)
     process.search_attributes = {"department": "sales"}
     process.parent = Parent(process_id="month", step_name="orders", attempt=2, part=0)
     process.output = [1]
@@ -435,6 +451,8 @@ def _ordered_by_a_definition(process: Process) -> None:
     process.compensation = "partial"
     process.signals = {"paid": ({}, None, "later")}
     process.signal_ids = ("m-2", "m-1")
+    process.event_ids = ("x9-_k2", "a")
+    process.kept_events = ({"names": ["paid", "noted"], "event": {"id": "e-1", "detail": {}}},)
     process.breaches = {"pay/gold": 31_000}
     process.unrouted = ("pay",)
     process.timers = tuple(
@@ -451,6 +469,7 @@ def _ordered_by_a_definition(process: Process) -> None:
         for kind, since, step_name in (
             (TimerKind.SLA, 0, None),
             (TimerKind.ESCALATION, 5, "review"),
+            (TimerKind.TIMER, 7, None),
         )
     )
     asked = HumanTaskTerms(
