@@ -192,7 +192,9 @@ def test_every_dead_letter_queue_is_an_output_of_the_stack_and_in_the_page() -> 
     queues = {name for name in outputs if name.endswith("QueueUrl")}
 
     # Those that wait for a function are none of what failed.
-    waited_on = {"CommandsQueueUrl", "ChildEventsQueueUrl", "JobsQueueUrl", "ViewsQueueUrl"}
+    waited_on = {
+        f"{name}QueueUrl" for name in ("Commands", "ChildEvents", "ExternalEvents", "Jobs", "Views")
+    }
     assert {queue.output for queue in QUEUES} == queues - waited_on
     for queue in QUEUES:
         assert f"| `{queue.name}` |" in page

@@ -91,7 +91,8 @@ def test_a_process_is_run_by_name_and_goes_from_task_to_signal(
     shell.json("skip", process_id, "pay", "--output", '{"payment_id": "in cash"}')
     shell.json("rerun", process_id, "pay")
     shell.json("skip", process_id, "pay", "--output", '{"payment_id": "in cash"}')
-    ended = shell.json("signal", process_id, "receipt", "--payload", "7", "--id", "bank-1")
+    told = ("--payload", "7", "--id", "bank-1")
+    ended = shell.json("signal", "report-7", "receipt", *told, "--definition", NAME)
 
     assert (ended["state"], ended["output"]) == ("completed", {"payment_id": "in cash"})
 

@@ -29,6 +29,22 @@ def test_a_sound_definition_is_valid(shell: Shell) -> None:
     assert (done.returncode, done.stdout) == (0, "sound.yaml: p 1 is valid, with 1 step\n")
 
 
+def test_a_definition_of_reactions_alone_is_valid_drawn_and_walked(shell: Shell) -> None:
+    (shell.folder / "reacts.yaml").write_text(
+        "process: p\nversion: 1\ntimeout: 1d\nevents: [{name: e, completed: q}]\n"
+        "reactions: [{event: e, set: {a: '1'}}, {event: e, send: [{channel: c, message: M}]}]\n"
+    )
+    assert shell.run("validate", "reacts.yaml").stdout == (
+        "reacts.yaml: p 1 is valid, with 2 reactions\n"
+    )
+    assert "ev0 --> r0" in shell.run("graph", "reacts.yaml").stdout
+    walked = shell.run("simulate", "reacts.yaml")
+    assert walked.returncode == 0
+    assert "no event came; what events and timers do, cases show: trellis test" in walked.stdout
+    plan = shell.run("plan", "reacts.yaml", "--against", "sound.yaml")
+    assert "it begins with no step now; it was a" in plan.stdout
+
+
 def test_every_finding_of_every_file_is_told_where_it_stands(shell: Shell) -> None:
     done = shell.run("validate", "wrong.yaml", "doubtful.yaml", "wrong.json")
     assert done.returncode == 5

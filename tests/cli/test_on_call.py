@@ -333,9 +333,12 @@ def test_what_failed_is_sent_again_each_in_its_way_and_nothing_by_a_dry_run(
             "process_id": process_id, "child_id": "no-such-child",
         },
     }  # fmt: skip
+    from_outside = {"id": "e-1", "source": "shop", "detail-type": "Rain", "detail": {}}
     letters = {
         failures.batch(tenant, process_id),
         failures.put("ChildEventsLeft", about_a_child),
+        failures.put("ExternalEventsLeft", from_outside),
+        failures.put("ExternalEventsLeft", from_outside, RULE_ARN="arn", ERROR_CODE="THROTTLING"),
         failures.put("UndeliveredEvents", {"reason": "told so", "entry": entry}),
         failures.put("MissedSweeps", "{}", ERROR_CODE="Throttled"),
         failures.put("RefusedCommands", given_up),
@@ -398,6 +401,27 @@ def test_a_refused_command_stays_until_somebody_says_what_becomes_of_it(
     assert not {good, bad} & set(outcomes())
     refused = shell.run("redrive", "--send", "all", "--drop", "all")
     assert (refused.returncode, "not both" in refused.stderr) == (2, True)
+
+
+def test_a_refused_event_stays_until_somebody_says_what_becomes_of_it(
+    shell: Shell, failures: Failures, tenant: str
+) -> None:
+    event = {"id": tenant, "source": "shop", "detail-type": "OrderSeen", "detail": {}}
+    good = failures.put(
+        "RefusedEvents", event, code="was_too_early", reason="told so", definition="order"
+    )
+    bad = failures.put("RefusedEvents", "no event", code="was_wrong", reason="told so")
+
+    def outcomes(*words: str) -> dict[str, str]:
+        told = json.loads(shell.run("redrive", "refused-events", *words, "--json").stdout)
+        return {each["message_id"]: each["outcome"] for each in told}
+
+    assert {good: "stays", bad: "stays"}.items() <= outcomes().items()
+    shown = shell.run("redrive", "refused-events").stdout
+    assert f"shop OrderSeen {tenant} for order, refused: was_too_early: told so" in shown
+    told = outcomes("--send", "was_too_early", "--drop", "was_wrong")
+    assert (told[good], told[bad]) == ("sent", "dropped")
+    assert not {good, bad} & set(outcomes())
 
 
 def test_what_cannot_be_sent_stays_with_the_reason(

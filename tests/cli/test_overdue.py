@@ -20,6 +20,7 @@ from trellis_process import (
     ProcessKey,
     ProcessService,
     ProcessStep,
+    ScheduleTerms,
 )
 from trellis_process.application.repositories import WakeUp
 from trellis_process.cli.overdue import print_overdue
@@ -186,3 +187,30 @@ def test_one_that_cannot_be_read_is_told_as_well(
     assert "cannot be read" in shown
     (each,) = json.loads(told)
     assert (each["process_id"], each["overdue_seconds"]) == ("p-1", 0)
+
+
+def test_a_schedule_whose_time_no_sweep_has_seen_says_that_it_is_the_next_run(
+    trackers: InMemoryStepTrackerRepository,
+    clock: ManualClock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    definitions = DefinitionCatalog(InMemoryDefinitionRepository())
+    engine = EngineService(
+        InMemoryProcessRepository(), trackers, definitions=definitions, clock=clock
+    )
+    engine.register(
+        ProcessDefinition.from_yaml("process: p\nversion: 1\nsteps: [{name: a, service: A}]")
+    )
+    schedule = engine.schedules.put("tenant-1", "hourly", ScheduleTerms("p", every="1h"))
+    paused = engine.schedules.put("tenant-1", "paused", ScheduleTerms("p", every="1h"))
+    engine.schedules.pause("tenant-1", "paused")
+    clock.advance(minutes=59)
+    assert not print_overdue(trackers, clock(), limit=5, as_json=False)
+    clock.advance(minutes=5)
+
+    assert print_overdue(trackers, clock(), limit=5, as_json=False)
+
+    told = capsys.readouterr().out
+    assert f"4 m   {schedule.process_id}  tenant-1  the next run  trellis.schedule" in told
+    assert "schedule hourly" in told
+    assert paused.process_id not in told

@@ -76,6 +76,15 @@ version: 1
 steps:
 """ + "".join(f"  - {{name: s{n}, service: S.s, timeout: 1m}}\n" for n in range(40))
 
+REACTS = """
+process: reacts
+version: 1
+timeout: 30d
+events: [{name: paid, completed: billing}]
+data: {paid: {type: integer, default: 7}}
+reactions: [{event: paid, set: {paid: data.paid + 1}}]
+"""
+
 
 class Office:
     """A runner whose services are people in a test, and the view of its processes."""
@@ -83,7 +92,7 @@ class Office:
     def __init__(self) -> None:
         self.runner = Runner(clock=ManualClock(), allow_missing=True)
         self.documents: dict[str, Any] = {}
-        for text in (EXPENSE, SHIPPING, LONG):
+        for text in (EXPENSE, SHIPPING, LONG, REACTS):
             definition = ProcessDefinition.from_yaml(text)
             self.runner.register(definition)
             self.documents[definition.process] = definition.to_dict()
@@ -338,3 +347,9 @@ def test_a_list_shows_the_version_and_what_is_done(
     assert line[1:] == ["expense", "3", "in", "progress", "8", "3", "d"]
     (child,) = [each for each in listed if "shipping 1" in each]
     assert f"expense {process.process_id}" in child  # a child is about its parent
+
+
+def test_a_process_of_reactions_alone_shows_its_data_and_no_steps(office: Office) -> None:
+    lines = office.view(office.start("reacts"))
+    assert lines[0] == "reacts 1: in progress"
+    assert lines[2:] == ['data {"paid": 7}', "", "step state attempt time reported by"]

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from tests.definition_story import told_story
+from tests.reaction_story import told_order
+from tests.schedule_story import told_schedule
 from trellis_process import (
     InMemoryProcessRepository,
     InMemoryStepTrackerRepository,
@@ -100,7 +102,8 @@ def test_a_heading_names_the_process_and_how_it_stands() -> None:
 
 def ordered() -> list[dict[str, Any]]:
     """The events of a process that a definition orders, in which every such event happens."""
-    return [event for process in told_story() for event in envelopes(process)]
+    processes = [*told_story(), *told_schedule(), *told_order()]
+    return [event for process in processes for event in envelopes(process)]
 
 
 def test_a_timeline_says_what_each_event_of_a_definition_means_and_who_caused_it() -> None:

@@ -23,6 +23,7 @@ from trellis_process.client.batch import (
     ResumeStep,
     RetryStep,
     Signal,
+    SignalByKey,
     SkipStep,
     Start,
     StartProcess,
@@ -114,6 +115,7 @@ OF_DEFINITIONS = {
     "SuspendProcess",
     "ResumeProcess",
     "Signal",
+    "SignalByKey",
     "RetryStep",
     "SkipStep",
     "RerunFrom",
@@ -142,6 +144,7 @@ def test_what_a_definition_brings_can_be_in_a_batch(client: TrellisClient) -> No
         FailStep(process, "pay", "no cover", attempt=1),
         RetryStep(process, "pay"),
         Signal(process, "receipt", {"no": 7}),
+        SignalByKey("expense_approval", BIG["key"], "receipt", {"no": 8}),
         RerunFrom(process, "validate", reason="the amount was wrong"),
     ]
 

@@ -32,6 +32,7 @@ def test_there_is_a_command_for_each_verb() -> None:
         "SuspendProcess",
         "ResumeProcess",
         "Signal",
+        "SignalByKey",
         "StartStep",
         "CompleteStep",
         "FailStep",

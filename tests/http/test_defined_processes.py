@@ -99,6 +99,36 @@ def test_a_task_is_claimed_released_reassigned_and_completed_with_an_outcome(
     assert step(done, "pay")["state"] == "in_progress"
 
 
+def test_a_key_that_is_taken_may_be_refused_or_start_another(client: Client) -> None:
+    first = started(client)
+
+    refused = client.post(PROCESSES, {**SMALL, "on_duplicate": "reject"})
+    same = client.post(PROCESSES, {**SMALL, "on_duplicate": "new_if_finished"})
+    client.post(f"{first}/cancel", {})
+    other = client.post(PROCESSES, {**SMALL, "on_duplicate": "new_if_finished"})
+
+    assert (refused.status, refused.json["code"]) == (409, "key_taken")
+    assert (same.status, same.headers["Location"]) == (200, first)
+    assert other.status == 201
+    assert other.headers["Location"] != first
+
+
+def test_a_signal_finds_the_process_of_a_key_or_starts_it(client: Client) -> None:
+    waiting = "process: order\nversion: 1\ntriggers: [{signal: go}]\n"
+    waiting += "steps: [{name: begin, wait_for_signal: go}, {name: pay, service: Pay.pay}]\n"
+    assert client.post("/definitions", {"document": waiting}).status == 201
+    by_key = "/tenants/tenant-1/definitions/order/signal"
+    told = {"key": "o-1", "signal": "go", "payload": {"no": 1}, "signal_id": "s-1"}
+
+    unknown = client.post(by_key, {**told, "signal": "stop"})
+    first = client.post(by_key, told)
+    again = client.post(by_key, told)
+
+    assert (unknown.status, unknown.json["code"]) == (404, "process_not_found")
+    assert (first.status, step(first, "begin")["output"]) == (200, {"no": 1})
+    assert (again.status, again.json["version"]) == (200, first.json["version"])
+
+
 def test_a_signal_is_kept_until_a_step_waits_for_it_and_a_repeat_is_harmless(
     client: Client,
 ) -> None:

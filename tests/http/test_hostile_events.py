@@ -187,6 +187,9 @@ commands = st.sampled_from(
 JOB: str = CLIENT.post(
     "/tenants/tenant-1/jobs", {"command": "CancelProcess", "dry_run": True}
 ).json["job_id"]
+REPORT = {"report_id": "r-1", "amount": 1}
+SCHEDULE = {"definition": "expense_approval", "every": "1h", "input": REPORT}
+assert CLIENT.send("PUT", "/tenants/tenant-1/schedules/hourly", SCHEDULE).status == 200
 ROUTES = [
     (method.upper(), path)
     for path, methods in json.loads(FILE.read_text())["paths"].items()
@@ -205,6 +208,7 @@ def address(path: str, **names: str) -> str:
         "definition": "expense_approval",
         "version": "1",
         "job_id": JOB,
+        "schedule": "hourly",
         **names,
     }
     return path.format(**{name: known[name] for name in re.findall(r"{(\w+)}", path)})

@@ -27,6 +27,7 @@ _SOURCES = {
     "EventPublisherFunctionName": "StreamAgeAlarm",
     "QueueCommandsFunctionName": "CommandsWaitingAlarm",
     "ChildrenFunctionName": "ChildEventsWaitingAlarm",
+    "ExternalEventsFunctionName": "ExternalEventsWaitingAlarm",
     "JobsFunctionName": "JobsWaitingAlarm",
     "ArchiveFunctionName": "ArchiveAgeAlarm",
 }

@@ -34,6 +34,10 @@ REFUSED_COMMANDS = DeadLetterQueue(
     "refused-commands", "RefusedCommandsQueueUrl", "RefusedCommandsAlarm"
 )
 CHILD_EVENTS = DeadLetterQueue("child-events", "ChildEventsLeftQueueUrl", "ChildEventsLeftAlarm")
+EXTERNAL_EVENTS = DeadLetterQueue(
+    "external-events", "ExternalEventsLeftQueueUrl", "ExternalEventsLeftAlarm"
+)
+REFUSED_EVENTS = DeadLetterQueue("refused-events", "RefusedEventsQueueUrl", "RefusedEventsAlarm")
 JOBS = DeadLetterQueue("jobs", "JobsLeftQueueUrl", "JobsLeftAlarm")
 UNVIEWED_EVENTS = DeadLetterQueue(
     "unviewed-events", "UnviewedEventsQueueUrl", "UnviewedEventsAlarm"
@@ -48,10 +52,12 @@ QUEUES = (
     UNDELIVERED_EVENTS,
     MISSED_SWEEPS,
     CHILD_EVENTS,
+    EXTERNAL_EVENTS,
     JOBS,
     WORK_LEFT,
     UNVIEWED_EVENTS,
     REFUSED_COMMANDS,
+    REFUSED_EVENTS,
 )
 
 

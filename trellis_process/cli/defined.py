@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from trellis_process.application.keys import OnDuplicate
 from trellis_process.cli.processes import Asked, json_value, on_processes
 
 _reason = click.option("--reason", help="Why; it goes into the events.")
@@ -15,6 +16,12 @@ _reason = click.option("--reason", help="Why; it goes into the events.")
 @click.argument("definition")
 @click.option("--input", callback=json_value, help="What it is started with, a JSON object.")
 @click.option("--key", help="Names the process: the same key starts one, however often.")
+@click.option(
+    "--on-duplicate",
+    type=click.Choice(get_args(OnDuplicate)),
+    default="return_existing",
+    help="What becomes of a key that names a process already.",
+)
 @click.option("--version", type=click.IntRange(1), help="The newest active one unless given.")
 @click.option("--metadata", callback=json_value, help="A JSON object.")
 @_reason
@@ -29,12 +36,20 @@ def run(asked: Asked, definition: str, **given: Any) -> None:
 @on_processes
 @click.argument("process_id")
 @click.argument("signal")
+@click.option(
+    "--definition", help="Then PROCESS_ID is a key among its processes, and may start one."
+)
 @click.option("--payload", callback=json_value, help="What it says, as JSON.")
 @click.option("--id", "signal_id", help="Your own id of it, with which a repeat is harmless.")
 @_reason
-def signal(asked: Asked, process_id: str, signal: str, **said: Any) -> None:
+def signal(asked: Asked, process_id: str, signal: str, definition: str | None, **said: Any) -> None:
     """Give a process a signal; it is kept until a step waits for it."""
-    asked.answer(asked.client.signal(asked.key(process_id), signal, **said))
+    client = asked.client
+    if definition is None:
+        asked.answer(client.signal(asked.key(process_id), signal, **said))
+        return
+    tenant_id = asked.tenant_id
+    asked.answer(client.signal_by_key(definition, process_id, signal, tenant_id=tenant_id, **said))
 
 
 @on_processes

@@ -40,7 +40,8 @@ def read_definition(path: Path) -> ProcessDefinition:
 def definitions_in(paths: Iterable[Path]) -> Iterator[ProcessDefinition]:
     """The definitions in these files, and in all files of these folders whose names fit.
 
-    In folders only what has ``process`` and ``steps`` is taken for one. Raises as read_definition.
+    In folders only what has ``process``, and ``steps`` or ``reactions``, is taken for one. Raises
+    as read_definition.
     """
     for path in paths:
         if path.is_dir():
@@ -54,6 +55,6 @@ def definitions_in(paths: Iterable[Path]) -> Iterator[ProcessDefinition]:
 def _looks_like_one(path: Path) -> bool:
     text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix == ".json":
-        return '"process"' in text and '"steps"' in text
+        return '"process"' in text and ('"steps"' in text or '"reactions"' in text)
     lines = [line.partition(":")[0] for line in text.splitlines()]
-    return "process" in lines and "steps" in lines
+    return "process" in lines and ("steps" in lines or "reactions" in lines)

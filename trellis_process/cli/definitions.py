@@ -120,8 +120,9 @@ def _tell(readings: Sequence[tuple[Path, Reading]]) -> None:
             place = "" if each.line is None else f":{each.line}:{each.column}"
             click.echo(f"{path}{place}: {each.severity}: {each.subject}{each.message}")
         if (definition := reading.definition) is not None:
-            steps = sum(1 for _ in definition.all_steps())
-            told = "1 step" if steps == 1 else f"{steps} steps"
+            steps, reactions = sum(1 for _ in definition.all_steps()), len(definition.reactions)
+            counts = [(steps, "step"), (reactions, "reaction")]
+            told = " and ".join(f"{n} {noun}{'s' * (n != 1)}" for n, noun in counts if n)
             click.echo(f"{path}: {definition.process} {definition.version} is valid, with {told}")
 
 

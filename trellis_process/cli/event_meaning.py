@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from trellis_process.cli.span import span
+from trellis_process.domain.own_services import SCHEDULE
 
 Envelope = Mapping[str, Any]
 """An event of Trellis, as its detail says it."""
@@ -42,6 +43,11 @@ _LOOKS = {
     "ProcessResumed": ("▸", "bold", "process resumed"),
     "ProcessReopened": ("▸", "bold", "process goes on at {step}"),
     "SlaBreached": ("!", "yellow", "{whose} takes longer than agreed"),
+    "EventReceived": ("←", "cyan", "event received"),
+    "TimerRang": ("◔", "cyan", "timer rang"),
+    "CommandSent": ("→", "cyan", "message sent"),
+    "RunSkipped": ("↷", "magenta", "run left out"),
+    "ScheduleChanged": ("▸", "bold", "schedule goes by other terms"),
     "ProcessCompleted": ("■", "bold green", "process completed"),
     "ProcessFailed": ("■", "bold red", "process failed"),
     "ProcessCancelled": ("■", "bold magenta", "process cancelled"),
@@ -81,6 +87,13 @@ def by_whom(event: Envelope) -> str:
     return ": ".join(filter(None, (by, _words(why))))
 
 
+def recurrence_of(terms: Mapping[str, Any]) -> str:
+    """When a schedule starts something, as its terms say."""
+    if "every" in terms:
+        return f"every {terms['every']}"
+    return f"{terms['cron']} in {terms.get('time_zone', 'UTC')}"
+
+
 def moment(event: Envelope) -> datetime:
     """When it happened."""
     return datetime.fromisoformat(event["time"])
@@ -111,7 +124,15 @@ def _list(*said: str) -> str:
     return ", ".join(filter(None, said))
 
 
+def _utc(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+
+
 def _started(event: Envelope) -> str:
+    if event["process_type"] == SCHEDULE:
+        return f"{event['input']['definition']}, {recurrence_of(event['input'])}"
+    if "scheduled_at" in event:
+        return f"version {event['definition_version']}, scheduled at {_utc(event['scheduled_at'])}"
     if "definition_version" in event:
         steps = f"version {event['definition_version']}"
     else:
@@ -213,6 +234,11 @@ _DETAILS: dict[str, Callable[[Envelope], str]] = {
     "CompensationCompleted": lambda event: short(event.get("output")),
     "CompensationFailed": _why,
     "SlaBreached": _breach,
+    "EventReceived": lambda event: str(event["event"]),
+    "TimerRang": lambda event: str(event["timer"]),
+    "CommandSent": lambda event: f"{event['message']} to {event['channel']}",
+    "RunSkipped": lambda event: f"of {_utc(event['scheduled_at'])}",
+    "ScheduleChanged": lambda event: recurrence_of(event["input"]),
     "ProcessCompleted": lambda event: short(event.get("output")),
     "ProcessFailed": _failed,
     "ProcessCancelled": _undone,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -15,9 +14,8 @@ from trellis_process.application.job_states import JobOutcome
 from trellis_process.application.jobs import Job, job_as_json
 from trellis_process.cli.console import Console
 from trellis_process.cli.job_view import job_view, print_jobs, print_results, progress_line
-from trellis_process.cli.processes import Asked, json_value, on_processes
+from trellis_process.cli.processes import Asked, json_value, moment_value, on_processes
 from trellis_process.domain.states import ProcessState
-from trellis_process.domain.time import moment_from
 
 POLL_SECONDS = 1.0
 
@@ -35,16 +33,6 @@ WORDS = {
 @click.group()
 def jobs() -> None:
     """Give a command to many processes at once, and see what becomes of each."""
-
-
-def _moment(
-    _context: click.Context, parameter: click.Parameter, text: str | None
-) -> datetime | None:
-    try:
-        return None if text is None else moment_from(text)
-    except ValueError as error:
-        told = f"a moment with its time zone, such as 2026-03-01T09:30:00Z: {error}"
-        raise click.BadParameter(told, param=parameter) from error
 
 
 def _searched(
@@ -78,8 +66,8 @@ _follow = click.option("--follow", is_flag=True, help="Tell how far it has come 
 )
 @click.option("--definition-version", type=click.IntRange(1), help="Only of this version.")
 @click.option("--at", "step_name", help="Only those at this step: it is open, or failed.")
-@click.option("--started-after", callback=_moment, help="Only those started then or later.")
-@click.option("--started-before", callback=_moment, help="Only those started earlier.")
+@click.option("--started-after", callback=moment_value, help="Only those started then or later.")
+@click.option("--started-before", callback=moment_value, help="Only those started earlier.")
 @click.option("--failed-because", "reason_of_end", help="Only if their reason begins so.")
 @click.option(
     "--search",

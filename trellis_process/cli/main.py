@@ -21,6 +21,7 @@ def _commands() -> None:
     import click
 
     from trellis_process.cli import (
+        cases,
         cost,
         coverage,
         defined,
@@ -30,6 +31,7 @@ def _commands() -> None:
         plan,
         processes,
         registered,
+        schedules,
         simulate,
         views,
     )
@@ -100,8 +102,10 @@ def _commands() -> None:
         *defined.COMMANDS,
         *registered.COMMANDS,
         *definitions.COMMANDS,
+        *schedules.COMMANDS,
         *jobs.COMMANDS,
         *simulate.COMMANDS,
+        *cases.COMMANDS,
         *plan.COMMANDS,
         *coverage.COMMANDS,
         *views.COMMANDS,

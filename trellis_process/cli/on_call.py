@@ -100,9 +100,9 @@ def doctor(stack: Deployment, *, repair: bool, as_json: bool) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option(
-    "--send", multiple=True, metavar="CODE", help="Send commands refused with it; or all."
+    "--send", multiple=True, metavar="CODE", help="Send what was refused with it; or all."
 )
-@click.option("--drop", multiple=True, metavar="CODE", help="Take such commands away; or all.")
+@click.option("--drop", multiple=True, metavar="CODE", help="Take such away; or all.")
 @click.option(
     "--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most, a queue."
 )
@@ -116,10 +116,10 @@ def redrive(
 ) -> None:
     """Send again what failed: all of it, or what lies in one QUEUE or several.
 
-    These are failed-batches, unarchived, undelivered-events, missed-sweeps, child-events, jobs,
-    unviewed-events and refused-commands, and work-left in the stack that binds a service.
-    Commands that were refused are shown with their reasons, and stay unless you say --send or
-    --drop. Ends with 1 where anything is left.
+    These are failed-batches, unarchived, undelivered-events, missed-sweeps, child-events,
+    external-events, jobs, unviewed-events, refused-commands and refused-events, and work-left in
+    the stack that binds a service. Commands and events that were refused are shown with their
+    reasons, and stay unless you say --send or --drop. Ends with 1 where anything is left.
     """
     from trellis_process.cli.redrive import redrive as redrive_queues
 

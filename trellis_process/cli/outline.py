@@ -54,12 +54,12 @@ def outline(process: Process, document: Document | None) -> list[Line]:
         ordered = _as_entered(process)
     else:
         ordered = _as_defined(process, document)
-        subprocesses = {each["name"] for each in _walk(document["steps"]) if "subprocess" in each}
+        subprocesses = {each["name"] for each in _walk(_steps(document)) if "subprocess" in each}
     return [*_with_children(process, _shortened(ordered), subprocesses), *_undoing(process)]
 
 
 def _as_defined(process: Process, document: Document) -> Iterator[Line]:
-    steps, items = document["steps"], ""
+    steps, items = _steps(document), ""
     if process.parent is not None and process.parent.part is not None:
         # Of a process for a part of the items of a foreach, that foreach is the whole.
         defined = names.defined_name(process.parent.step_name)
@@ -184,6 +184,12 @@ def _shortened(lines: Iterable[Line]) -> Iterator[Line]:
             yield Line(f"and {len(run) - shown:,} more not entered", depth, is_note=True)
         else:
             yield from run
+
+
+def _steps(document: Document) -> Sequence[Document]:
+    """The outermost list; a definition may have reactions alone."""
+    steps: Sequence[Document] = document.get("steps", ())
+    return steps
 
 
 def _walk(steps: Iterable[Document]) -> Iterator[Document]:

@@ -16,6 +16,7 @@ from trellis_process.application.repositories import StepTrackerRepository, Wake
 from trellis_process.cli.console import Console
 from trellis_process.cli.listing import print_listing
 from trellis_process.cli.span import span
+from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import WaitingFor
 from trellis_process.domain.time import to_text
@@ -132,6 +133,8 @@ def _what(overdue: Overdue) -> str:
         if tracker.kind is TimerKind.ESCALATION:
             return f"{whose} to be escalated"
         return f"{whose} late by {tracker.name}, to be told"
+    if overdue.process.process_type == SCHEDULE:
+        return "the next run"
     if isinstance(tracker, StepTracker):
         return f"{tracker.step_name} #{tracker.attempt} {_WAITS[tracker.waits_for]}"
     return "the whole process"

@@ -89,15 +89,19 @@ def process_view(
 
 def _more(process: Process, width: int) -> Iterator[Text]:
     """What not every process has to say, a line each."""
+    if process.scheduled_at is not None:
+        yield Text(f"run of a schedule for {_clock(process.scheduled_at)}", "dim")
     if process.parent is not None:
         parent = process.parent
         part = "" if parent.part is None else f", part {parent.part} of its items"
         yield Text(f"child of {parent.process_id}, for its step {parent.step_name}{part}", "dim")
+    # What a part is given is the engine's own affair: its parent's input and data.
+    is_part = process.parent is not None and process.parent.part is not None
     told = {
         "metadata": process.metadata,
         "search attributes": process.search_attributes,
-        # What a part is given is the engine's own affair: its parent's input.
-        "input": {} if process.parent and process.parent.part is not None else process.input,
+        "input": {} if is_part else process.input,
+        "data": {} if is_part or process.definition_version is None else process.data,
         "output": process.output,
     }
     for name, value in told.items():

@@ -20,9 +20,11 @@ from trellis_process.cli.process_view import print_processes, process_view
 from trellis_process.cli.stacks import find_stack
 from trellis_process.client import TrellisClient
 from trellis_process.client.errors import NotAuthorized
+from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.domain.process import Process, ProcessKey
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.domain.step import ProcessStep
+from trellis_process.domain.time import moment_from
 from trellis_process.errors import Conflict, DefinitionNotFound, InvalidInput
 from trellis_process.representation import process_as_json
 
@@ -54,6 +56,8 @@ class Asked:
         """The definition that orders a process, where one does; or why it is not known."""
         if process.definition_version is None:
             return None, ""
+        if process.process_type == SCHEDULE:
+            return None, f"It is a schedule: trellis schedules show {process.aggregate_id}"
         try:
             version = process.definition_version
             return self.client.definitions.get(process.process_type, version), ""
@@ -89,6 +93,17 @@ def json_value(_context: click.Context, parameter: click.Parameter, text: str | 
         return None if text is None else json.loads(text)
     except ValueError as error:
         raise click.BadParameter(f"it is not JSON: {error}", param=parameter) from error
+
+
+def moment_value(
+    _context: click.Context, parameter: click.Parameter, text: str | None
+) -> datetime | None:
+    """What an option holds that takes a moment."""
+    try:
+        return None if text is None else moment_from(text)
+    except ValueError as error:
+        told = f"a moment with its time zone, such as 2026-03-01T09:30:00Z: {error}"
+        raise click.BadParameter(told, param=parameter) from error
 
 
 def _steps(

@@ -53,7 +53,7 @@ def redrive(
 ) -> bool:
     """Sends again what lies in these queues; whether anything is left there.
 
-    Refused commands stay unless their code is in ``send`` or ``drop``. A dry run only says what
+    What was refused stays unless its code is in ``send`` or ``drop``. A dry run only says what
     would be done. It deals with up to ``limit`` letters of each queue.
     """
     outcomes: list[Outcome] = []

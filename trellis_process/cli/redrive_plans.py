@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 
 from trellis_process.cli.dead_letters import (
     CHILD_EVENTS,
+    EXTERNAL_EVENTS,
     FAILED_BATCHES,
     JOBS,
     MISSED_SWEEPS,
     REFUSED_COMMANDS,
+    REFUSED_EVENTS,
     UNARCHIVED,
     UNDELIVERED_EVENTS,
     UNVIEWED_EVENTS,
@@ -27,6 +29,8 @@ from trellis_process.commands.message import DETAIL_TYPE
 
 EVERY = "all"
 """In place of a code: whatever was refused."""
+
+_TO_EXTERNAL_EVENTS = "sent to the queue of events from outside"
 
 
 class NotSent(Exception):
@@ -56,8 +60,8 @@ def planner_for(
 ) -> Planner:
     """How to deal with the letters of a queue.
 
-    Refused commands are sent again, or dropped, only where their code, or ``all``, is in ``send``
-    or ``drop``.
+    What was refused is sent again, or dropped, only where its code, or ``all``, is in ``send`` or
+    ``drop``.
     """
     if queue == UNDELIVERED_EVENTS:
         return lambda letter: _event(stack, letter)
@@ -68,6 +72,10 @@ def planner_for(
         return lambda letter: _missed_sweep(letter, sweep)
     if queue == CHILD_EVENTS:
         return lambda letter: _child_event(stack, letter)
+    if queue == EXTERNAL_EVENTS:
+        return lambda letter: _external_event(stack, letter)
+    if queue == REFUSED_EVENTS:
+        return lambda letter: _refused_event(stack, letter, send, drop)
     if queue == JOBS:
         return lambda letter: _job(stack, letter)
     if queue == UNVIEWED_EVENTS:
@@ -148,6 +156,41 @@ def _child_event(stack: Deployment, letter: Letter) -> Plan:
     return Plan(about, send_again, "sent to the queue of the children")
 
 
+def _external_event(stack: Deployment, letter: Letter) -> Plan:
+    bus_said = letter.attributes.get("ERROR_CODE")
+    why = f"not sent by the bus: {bus_said}" if bus_said else "given up"
+    about = f"{_event_in_words(letter)}, {why}"
+    return Plan(about, lambda: _send_event(stack, letter), _TO_EXTERNAL_EVENTS)
+
+
+def _refused_event(
+    stack: Deployment, letter: Letter, send: Collection[str], drop: Collection[str]
+) -> Plan:
+    return _refused(
+        _event_in_words(letter),
+        letter,
+        send,
+        drop,
+        act=lambda: _send_event(stack, letter),
+        told=_TO_EXTERNAL_EVENTS,
+    )
+
+
+def _send_event(stack: Deployment, letter: Letter) -> None:
+    # Who reacted to it already knows it by its id.
+    stack.client("sqs").send_message(
+        QueueUrl=stack.output("ExternalEventsQueueUrl"), MessageBody=letter.body
+    )
+
+
+def _event_in_words(letter: Letter) -> str:
+    said = _object(letter.body)
+    words = [str(said[name]) for name in ("source", "detail-type", "id") if name in said]
+    definition = letter.attributes.get("definition")
+    about = " ".join(words) or "no event"
+    return f"{about} for {definition}" if definition else about
+
+
 def _job(stack: Deployment, letter: Letter) -> Plan:
     said = _object(letter.body)
 
@@ -219,9 +262,24 @@ def _command(
         bus_said = letter.attributes.get("ERROR_CODE")
         why = f"not sent by the bus: {bus_said}" if bus_said else "given up"
         return Plan(f"{about}, {why}", send_again, "sent to the commands queue")
+    told = "sent to the commands queue"
+    return _refused(about, letter, send, drop, act=send_again, told=told)
+
+
+def _refused(
+    about: str,
+    letter: Letter,
+    send: Collection[str],
+    drop: Collection[str],
+    *,
+    act: Callable[[], object],
+    told: str,
+) -> Plan:
+    """What becomes of what was refused: it stays, until somebody says by its code what does."""
+    code = letter.attributes["code"]
     about = f"{about}, refused: {code}: {letter.attributes.get('reason', '')}"
     if {code, EVERY} & set(send):
-        return Plan(about, send_again, "sent to the commands queue")
+        return Plan(about, act, told)
     if {code, EVERY} & set(drop):
         return Plan(about, lambda: None, "taken away", is_drop=True)
     return Plan(about, told=f"--send {code} sends it again, --drop {code} takes it away")

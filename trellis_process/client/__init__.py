@@ -23,6 +23,7 @@ from trellis_process.client.errors import (
 )
 from trellis_process.client.jobs import JobsClient
 from trellis_process.client.process_client import ProcessClient
+from trellis_process.client.schedules import SchedulesClient
 from trellis_process.client.trellis_client import TrellisClient
 from trellis_process.client.views import ViewsClient
 
@@ -39,6 +40,7 @@ __all__ = [
     "ProcessClient",
     "RegisteredDefinition",
     "Request",
+    "SchedulesClient",
     "SigV4",
     "TrackerFault",
     "TrellisClient",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from trellis_process.application.keys import OnDuplicate
 from trellis_process.client import requests
 from trellis_process.client.connections import Answer
 from trellis_process.client.problems import CONTENT_TYPE, error_from
@@ -106,6 +107,7 @@ class Start:
     input: dict[str, JsonValue] | None = None
     #: Made at random where none is given, so that a batch that is sent again starts one process.
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    on_duplicate: OnDuplicate = "return_existing"
     version: int | None = None
     aggregate_type: str | None = None
     aggregate_id: str | None = None
@@ -117,6 +119,7 @@ class Start:
         said = requests.start_by_name_body(
             input=self.input,
             key=self.key,
+            on_duplicate=self.on_duplicate,
             version=self.version,
             aggregate_type=self.aggregate_type,
             aggregate_id=self.aggregate_id,
@@ -148,6 +151,27 @@ class Signal(_OnProcess):
 
     def _said(self) -> dict[str, Any]:
         return requests.signal_body(self.signal, self.payload, self.signal_id, self.reason)
+
+
+@dataclass(frozen=True)
+class SignalByKey:
+    """As ``signal_by_key``, without the tenant, which is the batch's."""
+
+    definition: str
+    key: str
+    signal: str
+    payload: JsonValue = None
+    #: As of Signal.
+    signal_id: str = field(default_factory=lambda: str(uuid.uuid4()), kw_only=True)
+    reason: str | None = field(default=None, kw_only=True)
+
+    def body(self, tenant_id: str) -> dict[str, Any]:
+        """The command as it is sent. Raises InvalidInput for what the tracker would refuse."""
+        said = requests.signal_by_key_body(
+            self.key, self.signal, self.payload, self.signal_id, self.reason
+        )
+        definition = check_name("definition", self.definition)
+        return {"command": "SignalByKey", "definition": definition, **said}
 
 
 @dataclass(frozen=True)
@@ -311,6 +335,7 @@ BatchCommand: TypeAlias = (
     | SuspendProcess
     | ResumeProcess
     | Signal
+    | SignalByKey
     | StartStep
     | CompleteStep
     | FailStep
@@ -372,7 +397,7 @@ def _body(n: int, command: BatchCommand, tenant_id: str) -> dict[str, Any]:
 
 
 def _result(command: BatchCommand, said: Mapping[str, Any]) -> BatchResult:
-    asked = None if isinstance(command, StartProcess | Start) else command.process
+    asked = None if isinstance(command, StartProcess | Start | SignalByKey) else command.process
     if "problem" in said:
         headers = {"content-type": CONTENT_TYPE}
         answer = Answer(said["status"], headers, json.dumps(said["problem"]).encode())

@@ -22,6 +22,7 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 LONGEST_RETRY_AFTER_SECONDS = 30.0  # who is told to wait longer has better to do meanwhile
 
+_JSON = {"Content-Type": "application/json"}
 _TRIED_AGAIN = {429, 502, 503, 504}
 
 _Result = TypeVar("_Result")
@@ -64,8 +65,7 @@ class Calls:
 
         Raises the error of the answer, or UnexpectedAnswer where ``read`` raises ValueError.
         """
-        text = urlencode(query, quote_via=quote) if query else ""
-        return self._call("GET", f"{path}?{text}" if text else path, {}, b"", read, process_id)
+        return self._call("GET", _target(path, query), {}, b"", read, process_id)
 
     def listed(
         self, path: str, query: Mapping[str, str], name: str, read: Callable[[Any], _Result]
@@ -91,16 +91,18 @@ class Calls:
         process_id: str = "",
     ) -> _Result:
         """The same of a command's answer; of one with 200 by ``read_known``, where it is given."""
-        sent = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        return self._call(
-            "POST",
-            path,
-            {"Content-Type": "application/json", **headers},
-            sent,
-            read,
-            process_id,
-            read_known,
-        )
+        sent, said = _sent(body), {**_JSON, **headers}
+        return self._call("POST", path, said, sent, read, process_id, read_known)
+
+    def put(self, path: str, body: Mapping[str, Any], *, read: Callable[[Any], _Result]) -> _Result:
+        """The same of the answer to what is to be under a path from now on."""
+        return self._call("PUT", path, _JSON, _sent(body), read, "")
+
+    def delete(
+        self, path: str, query: Mapping[str, str], *, read: Callable[[Any], _Result]
+    ) -> _Result:
+        """The same of the answer to what is not to be under a path any more."""
+        return self._call("DELETE", _target(path, query), {}, b"", read, "")
 
     def _call(
         self,
@@ -144,6 +146,14 @@ class Calls:
         request = Request(method, self._base_url + target, self._connections.host, dict(sent), body)
         sent.update(self._authorization.headers_for(request))
         return self._connections.send(method, self._base_path + target, sent, body)
+
+
+def _target(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(query, quote_via=quote)}" if query else path
+
+
+def _sent(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _page_of(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from trellis_process.application.keys import OnDuplicate
 from trellis_process.application.start_request import MAX_KEY_CHARACTERS
 from trellis_process.domain.limits import (
     MAX_ACTOR_CHARACTERS,
@@ -78,6 +79,7 @@ def start_by_name_body(
     *,
     input: dict[str, JsonValue] | None,
     key: str,
+    on_duplicate: OnDuplicate,
     version: int | None,
     aggregate_type: str | None,
     aggregate_id: str | None,
@@ -91,6 +93,7 @@ def start_by_name_body(
     return _without_none(
         input=check_json("input", input, MAX_OUTPUT_BYTES),
         key=key,
+        on_duplicate=None if on_duplicate == "return_existing" else on_duplicate,
         version=None if version is None else definition_version(version),
         aggregate_type=None
         if aggregate_type is None
@@ -113,6 +116,16 @@ def signal_body(
         signal_id=None if signal_id is None else check_name("signal_id", signal_id),
         reason=check_optional_text("reason", reason, MAX_REASON_CHARACTERS),
     )
+
+
+def signal_by_key_body(
+    key: str, signal: str, payload: JsonValue, signal_id: str | None, reason: str | None
+) -> dict[str, Any]:
+    """The body that gives the process of a key a signal."""
+    return {
+        "key": check_aggregate_id("key", key),
+        **signal_body(signal, payload, signal_id, reason),
+    }
 
 
 def person(field: str, name: str) -> str:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from trellis_process.application.keys import OnDuplicate
 from trellis_process.client import requests
 from trellis_process.client.authorization import Authorization, BearerToken, SigV4
 from trellis_process.client.batch import BatchCommand, BatchResult, batch_body, results_from_json
@@ -18,6 +19,7 @@ from trellis_process.client.connections import Connections
 from trellis_process.client.definitions import DefinitionsClient
 from trellis_process.client.jobs import JobsClient
 from trellis_process.client.process_client import ProcessClient
+from trellis_process.client.schedules import SchedulesClient
 from trellis_process.client.views import ViewsClient
 from trellis_process.domain.limits import JsonValue
 from trellis_process.domain.process import Process, ProcessKey
@@ -27,7 +29,8 @@ from trellis_process.representation import process_from_json
 class TrellisClient(ProcessClient):
     """What a service asks of a deployed stack: the verbs of EngineService, over HTTP.
 
-    What is not about one process stands apart: ``definitions``, ``jobs`` and ``views``.
+    What is not about one process stands apart: ``definitions``, ``schedules``, ``jobs`` and
+    ``views``.
 
     ``base_url`` is the stack's output ``ApiUrl``. Calls are signed with the credentials that every
     AWS client finds, unless ``authorization`` is another one: ``SigV4(session)``,
@@ -96,6 +99,11 @@ class TrellisClient(ProcessClient):
         return DefinitionsClient(self._calls)
 
     @property
+    def schedules(self) -> SchedulesClient:
+        """What starts processes at times: agreed, looked at, paused, run at once, ended."""
+        return SchedulesClient(self._calls)
+
+    @property
     def jobs(self) -> JobsClient:
         """Commands for many processes at once: started, followed, listed, called off."""
         return JobsClient(self._calls)
@@ -112,6 +120,7 @@ class TrellisClient(ProcessClient):
         tenant_id: str,
         input: dict[str, JsonValue] | None = None,  # as definitions call it
         key: str | None = None,
+        on_duplicate: OnDuplicate = "return_existing",
         version: int | None = None,
         aggregate_type: str | None = None,
         aggregate_id: str | None = None,
@@ -120,15 +129,18 @@ class TrellisClient(ProcessClient):
     ) -> Process:
         """Starts a process of a definition, in its newest version unless one is named.
 
-        ``key`` (as an ``aggregate_id``) names the process among the tenant's of this definition:
-        the same key returns the process that it started before, as it is now, whatever the input;
-        its ``was_there`` tells. Without one the client makes a random one, so that its own tries
-        start one process.
+        ``key`` (as an ``aggregate_id``) names the process among the tenant's of this definition.
+        What becomes of a start whose key names one already, ``on_duplicate`` says: it returns that
+        process as it is now, whatever the input, and its ``was_there`` tells; it raises KeyTaken
+        (``reject``), perhaps for the process that an earlier try of this very call has started;
+        or another one is started where that has ended (``new_if_finished``). Without a key the
+        client makes a random one, so that its own tries start one process.
         """
         path = f"{requests.tenants_definition_path(tenant_id, definition)}/processes"
         body = requests.start_by_name_body(
             input=input,
             key=str(uuid.uuid4()) if key is None else key,
+            on_duplicate=on_duplicate,
             version=version,
             aggregate_type=aggregate_type,
             aggregate_id=aggregate_id,
@@ -136,6 +148,27 @@ class TrellisClient(ProcessClient):
             reason=reason,
         )
         return self._calls.post(path, body, {}, read=process_from_json, read_known=_known_process)
+
+    def signal_by_key(
+        self,
+        definition: str,
+        key: str,
+        signal: str,
+        payload: JsonValue = None,
+        *,
+        tenant_id: str,
+        signal_id: str | None = None,
+        reason: str | None = None,
+    ) -> Process:
+        """Gives the process of a key a signal, which starts it where its definition says so.
+
+        With ``signal_id`` a repeat is harmless; the client's own tries need one. Raises
+        ProcessNotFound, ProcessFinished, KeyTaken, TooManySignals.
+        """
+        path = f"{requests.tenants_definition_path(tenant_id, definition)}/signal"
+        said = str(uuid.uuid4()) if signal_id is None else signal_id
+        body = requests.signal_by_key_body(key, signal, payload, said, reason)
+        return self._calls.post(path, body, {}, read=process_from_json)
 
     def signal(
         self,

@@ -32,6 +32,7 @@ from trellis_process.commands.definition_bodies import (
     RerunFrom,
     RetryStep,
     Signal,
+    SignalByKey,
     Start,
 )
 from trellis_process.commands.fields import refusal_of
@@ -124,6 +125,13 @@ class SignalCommand(Signal, _ToProcess):
     command: Literal["Signal"]
 
 
+class SignalByKeyCommand(SignalByKey, _ToTenant):
+    """Give the process of a key a signal, which may start it."""
+
+    command: Literal["SignalByKey"]
+    definition: Name = Field(description="The definition's name.")
+
+
 class StartStepCommand(StartStep, _ToStep):
     """Start an attempt at a step."""
 
@@ -203,6 +211,7 @@ Command: TypeAlias = (
     | SuspendProcessCommand
     | ResumeProcessCommand
     | SignalCommand
+    | SignalByKeyCommand
     | StartStepCommand
     | CompleteStepCommand
     | FailStepCommand

@@ -6,7 +6,7 @@ They stand apart from the others because who only tracks never loads them.
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -47,6 +47,11 @@ class Start(CommandBody):
         f"starts nothing, whatever the input. 1 to {MAX_AGGREGATE_ID_CHARACTERS} printable "
         "characters, without space at either end.",
     )
+    on_duplicate: Literal["return_existing", "reject", "new_if_finished"] = Field(
+        "return_existing",
+        description="What becomes of a start whose `key` names a process already: it returns that "
+        "one, is refused, or starts another one where that has ended.",
+    )
     version: DefinitionVersion | None = Field(
         None,
         description="The version of the definition. Left out, the highest one that is active.",
@@ -73,6 +78,15 @@ class Signal(CommandBody):
     )
     signal_id: Name | None = Field(
         None, description="Your own id of it, with which a repeat is harmless."
+    )
+
+
+class SignalByKey(Signal):
+    """Something that the process of a key is told, which may start it."""
+
+    key: AggregateId = Field(
+        description="Names the process among the tenant's of this definition. Where there is none, "
+        "one is started if the definition has a trigger for the signal."
     )
 
 

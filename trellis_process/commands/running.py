@@ -19,6 +19,7 @@ from trellis_process.commands.command import (
     ResumeProcessCommand,
     ResumeStepCommand,
     RetryStepCommand,
+    SignalByKeyCommand,
     SignalCommand,
     SkipStepCommand,
     StartCommand,
@@ -40,6 +41,7 @@ MakeEngine: TypeAlias = Callable[[], "EngineService"]
 _OfDefinitions: TypeAlias = (
     StartCommand
     | SignalCommand
+    | SignalByKeyCommand
     | RetryStepCommand
     | RerunFromCommand
     | ClaimTaskCommand
@@ -135,10 +137,22 @@ def _run_by_definition(
             tenant_id=command.tenant_id,
             input=command.input,
             key=command.key or default_key,
+            on_duplicate=command.on_duplicate,
             version=command.version,
             aggregate_type=command.aggregate_type,
             aggregate_id=command.aggregate_id,
             metadata=command.metadata,
+            actor=actor,
+            reason=command.reason,
+        )
+    if isinstance(command, SignalByKeyCommand):
+        return service.signal_by_key(
+            command.definition,
+            command.key,
+            command.signal,
+            command.payload,
+            tenant_id=command.tenant_id,
+            signal_id=command.signal_id,
             actor=actor,
             reason=command.reason,
         )

@@ -62,13 +62,24 @@ def unchanged_answer(process: Process) -> Response[str]:
 
 def page_answer(read: Callable[[int], ProcessPage], limit: int) -> Response[str]:
     """A page of at most so many processes, and of fewer where they are too large together."""
+
+    def page_of(most: int) -> tuple[int, dict[str, Any]]:
+        page = read(most)
+        return len(page.processes), page_as_json(page)
+
+    return fitting_answer(page_of, limit)
+
+
+def fitting_answer(
+    page_of: Callable[[int], tuple[int, dict[str, Any]]], limit: int
+) -> Response[str]:
+    """A page as JSON of at most so many entries, which it counts; of fewer if they are large."""
     while True:
-        page = read(limit)
-        text = json_text(page_as_json(page))
-        count = len(page.processes)
+        count, page = page_of(limit)
+        text = json_text(page)
         if len(text) <= MAX_PAGE_CHARACTERS or count <= 1:
             return Response(200, JSON, text)
-        # Read anew, because only the store knows the cursor after another process than the last.
+        # Read anew, because only the store knows the cursor after another entry than the last.
         limit = max(1, min(count - 1, count * MAX_PAGE_CHARACTERS // len(text)))
 
 

@@ -144,8 +144,9 @@ def build_api(
     """The HTTP API over a service: ``api.answer(api.read(event)).response``.
 
     ``engine`` gives the EngineService on the same processes when a request first needs it. Without
-    it there are no routes for definitions; nor without ``jobs``, which gives the JobService, for
-    jobs; nor without ``views``, which gives the ViewStore, or None where there is none, for views.
+    it there are no routes for definitions and schedules; nor without ``jobs``, which gives the
+    JobService, for jobs; nor without ``views``, which gives the ViewStore, or None where there is
+    none, for views.
     """
     return Api(service, engine, jobs, views, tenant_claim, operator_scope)
 

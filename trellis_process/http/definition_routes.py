@@ -96,6 +96,7 @@ def add_definition_routes(router: Router, engine: MakeEngine) -> None:
         definition = reading.or_refused()
         is_known = catalog().registry.has(definition.process, definition.version)
         catalog().registry.add(definition)
+        engine().follow_schedules(definition.process)
         status = catalog().registry.versions(definition.process).statuses[definition.version]
         registered = {
             "name": definition.process,
@@ -178,6 +179,7 @@ def add_definition_routes(router: Router, engine: MakeEngine) -> None:
         body: Annotated[SetDefinitionStatus, InBody()],
     ) -> Response[str]:
         catalog().registry.set_status(definition, version, body.status)
+        engine().follow_schedules(definition)
         return get_definition_versions(definition)
 
     @router.get(

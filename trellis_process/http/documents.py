@@ -118,6 +118,12 @@ class Process(BaseModel):
     metadata: dict[str, JsonValue] = Field(description="What you keep with the process.")
     input: dict[str, JsonValue] | None = Field(None, description="What it was started with.")
     output: JsonValue = Field(None, description="What it resulted in: any JSON.")
+    data: dict[str, JsonValue] | None = Field(
+        None, description="What it keeps between its triggers: of a schedule, its runs."
+    )
+    scheduled_at: datetime | None = Field(
+        None, description="The time for which a schedule started it."
+    )
     search_attributes: dict[str, JsonValue] | None = Field(
         None, description="Values to find it by."
     )

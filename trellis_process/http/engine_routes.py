@@ -14,6 +14,7 @@ from trellis_process.commands.definition_bodies import (
     RerunFrom,
     RetryStep,
     Signal,
+    SignalByKey,
     Start,
 )
 from trellis_process.domain.process import ProcessKey
@@ -52,6 +53,7 @@ def add_engine_routes(router: Router, engine: MakeEngine) -> None:
             tenant_id=tenant_id,
             input=body.input,
             key=body.key,
+            on_duplicate=body.on_duplicate,
             version=body.version,
             aggregate_type=body.aggregate_type,
             aggregate_id=body.aggregate_id,
@@ -79,6 +81,27 @@ def add_engine_routes(router: Router, engine: MakeEngine) -> None:
             body.payload,
             signal_id=body.signal_id,
             expected_version=expected_of(engine(), tenant_id, process_id, if_match),
+            actor=router.asked.actor,
+            reason=body.reason,
+        )
+        return process_answer(process)
+
+    @router.post(
+        f"{TENANTS_DEFINITION}/signal",
+        operation_id="signal_by_key",
+        summary="Give the process of a key a signal",
+        tags=["processes"],
+    )
+    def signal_by_key(
+        tenant_id: TenantId, definition: DefinitionName, body: Annotated[SignalByKey, Body()]
+    ) -> Response[str]:
+        process = engine().signal_by_key(
+            definition,
+            body.key,
+            body.signal,
+            body.payload,
+            tenant_id=tenant_id,
+            signal_id=body.signal_id,
             actor=router.asked.actor,
             reason=body.reason,
         )

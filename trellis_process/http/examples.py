@@ -37,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "resume_step": {"resumption": 1, "data": {"approved": True}},
     "heartbeat": {"attempt": 1},
     "start": {"key": "report-77", "input": {"report_id": "report-77", "amount": 1200}},
+    "signal_by_key": {"key": "report-77", "signal": "paid", "signal_id": "bank-4711"},
     "signal": {"signal": "paid", "payload": {"receipt": "r-9"}, "signal_id": "bank-4711"},
     "suspend_process": {"reason": "the bank is closed"},
     "resume_process": {"reason": "the bank is open again"},
@@ -54,6 +55,17 @@ BODIES: dict[str, dict[str, Any]] = {
         "dry_run": True,
         "reason": "the rates were wrong",
     },
+    "put_schedule": {
+        "definition": "nightly_report",
+        "cron": "0 2 * * *",
+        "time_zone": "Europe/London",
+        "overlap": "queue",
+        "input": {"region": "north"},
+    },
+    "pause_schedule": {"reason": "the books are being closed"},
+    "resume_schedule": {"reason": "the books are closed"},
+    "run_schedule": {"request_id": "monday-again"},
+    "backfill_schedule": {"after": "2026-10-25T00:00:00Z", "until": "2026-11-01T00:00:00Z"},
     "run_batch": {
         "commands": [
             {
@@ -153,6 +165,39 @@ RESULTS: dict[str, Any] = {
         },
     ]
 }
+
+SCHEDULE: dict[str, Any] = {
+    "tenant_id": "clinic-7",
+    "name": "nightly",
+    "state": "active",
+    "terms": {
+        "definition": "nightly_report",
+        "cron": "0 2 * * *",
+        "time_zone": "Europe/London",
+        "catch_up": False,
+        "overlap": "queue",
+        "input": {"region": "north"},
+        "declared": False,
+    },
+    "next_at": "2026-11-04T02:00:00.000Z",
+    "open_runs": [
+        {
+            "process_id": "c-1f0c3a5e7b9d2846a0b1c2d3e4f506",
+            "scheduled_at": "2026-11-02T02:00:00.000Z",
+        }
+    ],
+    "queue": ["2026-11-03T02:00:00.000Z"],
+    "backfills": [],
+    "started": 31,
+    "skipped": 0,
+    "process_id": "5642fcb0-6abb-501b-9c9c-49656911028f",
+    "created_at": "2026-10-01T08:00:00.000Z",
+    "changed_at": "2026-11-03T02:00:12.480Z",
+}
+
+SCHEDULES: dict[str, Any] = {"schedules": [SCHEDULE], "cursor": "MDE3OTM2MTAwMDAwMDAjNTY0MmZj"}
+
+UPCOMING: dict[str, Any] = {"times": ["2026-11-04T02:00:00.000Z", "2026-11-05T02:00:00.000Z"]}
 
 JOB: dict[str, Any] = {
     "tenant_id": "clinic-7",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
@@ -27,10 +26,9 @@ from trellis_process.domain.limits import (
     check_json,
 )
 from trellis_process.domain.states import ProcessState
-from trellis_process.domain.time import moment_from
 from trellis_process.errors import InvalidInput
 from trellis_process.http.answers import JSON, json_text
-from trellis_process.http.parameters import Cursor, IdempotencyKey, Limit, TenantId
+from trellis_process.http.parameters import Cursor, IdempotencyKey, Limit, Moment, TenantId
 from trellis_process.http.router import Router
 
 if TYPE_CHECKING:
@@ -55,14 +53,6 @@ def _check_one_of(kind: type[_Kind], field: str, value: object) -> _Kind:
         raise InvalidInput(field, value, f"allowed are {', '.join(kind)}") from error
 
 
-def _check_moment(field: str, value: object) -> datetime:
-    try:
-        return moment_from(value)  # type: ignore[arg-type]  # what is no text raises TypeError
-    except (TypeError, ValueError) as error:
-        allowed = "allowed is a moment with its time zone: 2026-03-01T09:30:00Z"
-        raise InvalidInput(field, value, allowed) from error
-
-
 JobId: TypeAlias = Annotated[
     Name, Path(description="The job's id, as the answer to its start gave it.")
 ]
@@ -70,7 +60,6 @@ OutcomeFilter: TypeAlias = Annotated[
     Annotated[JobOutcome, checked(partial(_check_one_of, JobOutcome))] | None,
     Query(description="Only results with this outcome."),
 ]
-Moment: TypeAlias = Annotated[datetime, checked(_check_moment)]
 
 
 class FilterOfJob(Body):

@@ -57,6 +57,7 @@ _REFUSED_WITH: dict[str, list[str]] = {
     "heartbeat": _COMMAND,
     "start": [*_WITH_BODY, "NotFound", "NotStarted", "InvalidInput"],
     "signal": _COMMAND,
+    "signal_by_key": [*_WITH_BODY, "NotFound", "NotStartedOrConflict", "InvalidInput"],
     "suspend_process": _COMMAND,
     "resume_process": _COMMAND,
     "retry_step": _COMMAND,
@@ -78,6 +79,15 @@ _REFUSED_WITH: dict[str, list[str]] = {
     "get_job_results": ["InvalidInput", "NotFound"],
     "cancel_job": ["InvalidInput", "NotFound"],
     "resume_job": ["InvalidInput", "NotFound"],
+    "put_schedule": [*_WITH_BODY, "InvalidInput", "NotFound", "NotStarted"],
+    "list_schedules": ["InvalidInput"],
+    "get_schedule": ["InvalidInput", "NotFound"],
+    "get_upcoming": ["InvalidInput", "NotFound"],
+    "pause_schedule": [*_WITH_BODY, "InvalidInput", "NotFound"],
+    "resume_schedule": [*_WITH_BODY, "InvalidInput", "NotFound"],
+    "run_schedule": [*_WITH_BODY, "InvalidInput", "NotFound"],
+    "backfill_schedule": [*_WITH_BODY, "InvalidInput", "NotFound"],
+    "delete_schedule": ["InvalidInput", "NotFound"],
     "list_tasks": ["InvalidInput", "NotFound"],
     "find_by_attribute": ["InvalidInput", "NotFound"],
     "list_by_definition": ["InvalidInput", "NotFound"],
@@ -114,7 +124,11 @@ _DESCRIPTIONS = {
     "may come twice.",
     "heartbeat": "The attempt's time limit counts anew from now.",
     "start": "In the newest active version, unless another is named. With a `key` the request may "
-    "be repeated: 200 and the process that the key started before, as it is now.",
+    "be repeated: 200 and the process that the key started before, as it is now. `on_duplicate` "
+    "may say otherwise.",
+    "signal_by_key": "As a signal to the process that the key names by now. Where there is none, "
+    "one is started if the definition has a trigger for the signal; so it is where that one has "
+    "ended and the trigger says `new_if_finished`.",
     "signal": "The first step that waits for it takes it. Where none does it is kept, first in "
     "first out, up to 100 in a process. With a `signal_id` a repeat changes nothing.",
     "suspend_process": "What is reported meanwhile is kept, and nothing moves or times out until "
@@ -153,6 +167,21 @@ _DESCRIPTIONS = {
     "cancel_job": "The piece in hand is ended, and what is done stays done. Of a job that has "
     "ended nothing changes.",
     "resume_job": "For one that was interrupted; harmless for any other.",
+    "put_schedule": "It is by these terms from now on, whether it was there or not. The same terms "
+    "again change nothing; by other ones times count from now, and what is open goes on.",
+    "list_schedules": "The newest first. One that was agreed this moment may be missing yet.",
+    "get_schedule": "With the runs that are open, and those that wait for them.",
+    "get_upcoming": "Of a paused one as if it were not.",
+    "pause_schedule": "Nothing is started until it is resumed; what is open goes on. Pausing it "
+    "again changes nothing.",
+    "resume_schedule": "The times that passed meanwhile were missed, and are caught up with where "
+    "its terms say so.",
+    "run_schedule": "Whatever the time, also of a paused one. While other runs are open, what "
+    "`overlap` says becomes of it.",
+    "backfill_schedule": "Those for the times after one moment and up to another, both in the "
+    "past. At most 10 ranges are under way at a time.",
+    "delete_schedule": "Nothing is started any more; what is open goes on. The name may be used "
+    "again.",
     "list_tasks": "What is due first comes first. Of the stack's read models, as are histories, "
     "searches and statistics: a second behind, and only with `ReadModels=on`.",
     "find_by_attribute": "The newest first.",
@@ -226,6 +255,7 @@ def openapi_document() -> Json:
                 "the whole stack, not to a tenant.",
             },
             {"name": "jobs", "description": "A command for many processes at once."},
+            {"name": "schedules", "description": "Start processes at times, again and again."},
             {"name": "batch", "description": "Several commands at once."},
             {"name": "about", "description": "What this API is."},
         ],

@@ -18,7 +18,10 @@ from trellis_process.http.examples import (
     PROCESS,
     REGISTERED,
     RESULTS,
+    SCHEDULE,
+    SCHEDULES,
     STATISTICS,
+    UPCOMING,
     VERSIONS,
 )
 from trellis_process.http.openapi_schemas import REFERENCE
@@ -48,6 +51,8 @@ def success(operation: str) -> Json:
         return _OF_VIEWS[operation]
     if operation in _OF_JOBS:
         return _OF_JOBS[operation]
+    if operation in _OF_SCHEDULES:
+        return _OF_SCHEDULES[operation]
     if operation == "list_processes":
         return {"200": _answer("A page of processes.", "ProcessPage", example=PAGE)}
     if operation == "find_process":
@@ -137,6 +142,21 @@ _OF_JOBS: dict[str, Json] = {
     "resume_job": {"200": _answer("The job as it is.", "Job", example=JOB)},
 }
 
+_SCHEDULE = _answer("The schedule as it is.", "Schedule", example=SCHEDULE)
+
+#: What operations about schedules answer where all goes well.
+_OF_SCHEDULES: dict[str, Json] = {
+    "put_schedule": {"200": _SCHEDULE},
+    "list_schedules": {"200": _answer("Schedules.", "Schedules", example=SCHEDULES)},
+    "get_schedule": {"200": _SCHEDULE},
+    "get_upcoming": {"200": _answer("Times.", "UpcomingTimes", example=UPCOMING)},
+    "pause_schedule": {"200": _SCHEDULE},
+    "resume_schedule": {"200": _SCHEDULE},
+    "run_schedule": {"200": _SCHEDULE},
+    "backfill_schedule": {"200": _SCHEDULE},
+    "delete_schedule": {"200": _SCHEDULE},
+}
+
 _STATISTICS = _answer("By version.", "DefinitionStatistics", example=STATISTICS)
 _LISTED = _answer("Processes.", "ListedProcesses", example=LISTED)
 
@@ -169,8 +189,9 @@ HEADERS: Json = {
 
 _CONFLICTS = (
     "process_finished, step_finished, step_not_started, attempt_unknown, resumption_unknown, "
-    "outcome_unknown, step_not_completed, no_definition, not_reported, task_taken, "
-    "too_many_signals, suspended, compensating, compensated"
+    "outcome_unknown, step_not_completed, no_definition, not_a_schedule, "
+    "constraint_not_met, invariant_violated, "
+    "not_reported, task_taken, too_many_signals, suspended, compensating, compensated"
 )
 
 #: The refusals that operations share, each with its status.
@@ -188,7 +209,7 @@ REFUSALS: dict[str, tuple[str, Json]] = {
         "404",
         _problem(
             "There is no such thing (not_found, process_not_found, step_not_found, "
-            "definition_not_found, list_not_found, job_not_found, "
+            "definition_not_found, list_not_found, schedule_not_found, job_not_found, "
             "read_models_off)."
         ),
     ),
@@ -198,7 +219,19 @@ REFUSALS: dict[str, tuple[str, Json]] = {
     ),
     "NotStarted": (
         "409",
-        _problem("No process of that version is started any more (definition_draining)."),
+        _problem(
+            "No process of that version is started any more (definition_draining), or the key "
+            "names one already (key_taken)."
+        ),
+    ),
+    "NotStartedOrConflict": (
+        "409",
+        _problem(
+            "No process is started (definition_draining, key_taken), or the process has moved on "
+            f"({_CONFLICTS}).",
+            "StartOrConflictProblem",
+            _ETAG,
+        ),
     ),
     "OtherContent": (
         "409",

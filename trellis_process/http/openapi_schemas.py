@@ -16,6 +16,7 @@ from trellis_process.http import (
     documents,
     job_documents,
     problem_documents,
+    schedule_documents,
     view_documents,
 )
 
@@ -32,6 +33,7 @@ def schemas(of_requests: Json) -> Json:
             documents,
             definition_documents,
             job_documents,
+            schedule_documents,
             view_documents,
             problem_documents,
             batch_documents,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
@@ -14,6 +15,7 @@ from trellis_process.commands import bodies
 from trellis_process.commands.bodies import MAX_DEFINITION_VERSION, AggregateId, Name, checked
 from trellis_process.domain.limits import check_whole_number
 from trellis_process.domain.states import ProcessState
+from trellis_process.domain.time import moment_from
 from trellis_process.errors import InvalidInput
 
 
@@ -27,6 +29,14 @@ def _check_version(field: str, value: object) -> int:
     return check_whole_number(field, number, 1, MAX_DEFINITION_VERSION)
 
 
+def _check_moment(field: str, value: object) -> datetime:
+    try:
+        return moment_from(value)  # type: ignore[arg-type]  # what is no text raises TypeError
+    except (TypeError, ValueError) as error:
+        allowed = "allowed is a moment with its time zone: 2026-03-01T09:30:00Z"
+        raise InvalidInput(field, value, allowed) from error
+
+
 def _check_state(field: str, value: object) -> ProcessState:
     try:
         return ProcessState(str(value))
@@ -34,6 +44,8 @@ def _check_state(field: str, value: object) -> ProcessState:
         allowed = f"allowed are {', '.join(ProcessState)}"
         raise InvalidInput(field, value, allowed) from error
 
+
+Moment: TypeAlias = Annotated[datetime, checked(_check_moment)]
 
 TenantId: TypeAlias = Annotated[
     Name, Path(description="Whose processes they are. No tenant finds those of another.")

@@ -8,3 +8,6 @@ DEFINITIONS = "/definitions"
 DEFINITION = f"{DEFINITIONS}/<definition>"
 VERSION = f"{DEFINITION}/versions/<version>"
 TENANTS_DEFINITION = "/tenants/<tenant_id>/definitions/<definition>"
+
+SCHEDULES = "/tenants/<tenant_id>/schedules"
+SCHEDULE = f"{SCHEDULES}/<schedule>"

@@ -13,6 +13,7 @@ from trellis_process.errors import (
     DefinitionInUse,
     InvalidDefinition,
     InvalidInput,
+    KeyTaken,
     StoreError,
     TrellisError,
 )
@@ -22,8 +23,8 @@ from trellis_process.http.problems import INTERNAL_ERROR, KINDS
 
 #: The families of errors whose problems say more than every problem does; see ``problem_of``.
 _SAYING_MORE = (InvalidDefinition, InvalidInput, Conflict, StoreError)
-#: Those conflicts that are about no process, so that there is none to show.
-_ABOUT_NO_PROCESS = (DefinitionConflict, DefinitionDraining, DefinitionInUse)
+#: Those conflicts that are about no process, or about another one, so that there is none to show.
+_ABOUT_NO_PROCESS = (DefinitionConflict, DefinitionDraining, DefinitionInUse, KeyTaken)
 _NEVER_RAISED = (Conflict, StoreError)  # themselves; only what they are the family of
 
 
@@ -91,6 +92,10 @@ class ConflictProblem(_Problem):
 
     code: str = _code(Conflict)
     process: Process = Field(description="The process as it is now; the ETag is its version.")
+
+
+class StartOrConflictProblem(RootModel[ConflictProblem | PlainProblem]):
+    """Why a process was not started, or could not be told anything."""
 
 
 class BatchConflictProblem(_Problem):

@@ -66,9 +66,9 @@ def add_routes(
 ) -> None:
     """Gives a router every route of the API, each of which asks the service for one thing.
 
-    Those about definitions, and what only a process with one can do, are there with an ``engine``;
-    those about jobs with ``jobs``, and those to the views with ``views``. Routes that most requests
-    are not about are loaded when the first one is.
+    Those about definitions and schedules, and what only a process with a definition can do, are
+    there with an ``engine``; those about jobs with ``jobs``, and those to the views with ``views``.
+    Routes that most requests are not about are loaded when the first one is.
     """
     add_process_routes(router, service)
     add_step_routes(router, service)
@@ -81,6 +81,8 @@ def add_routes(
         router.add_later(partial(_add_job_routes, jobs=jobs))
     if views is not None:
         router.add_later(partial(_add_view_routes, views=views))
+    if engine is not None:
+        router.add_later(partial(_add_schedule_routes, engine=engine))
     router.add_later(_add_document_route)
 
 
@@ -406,6 +408,12 @@ def _add_view_routes(router: Router, *, views: MakeViews) -> None:
     from trellis_process.http.view_routes import add_view_routes
 
     add_view_routes(router, views)
+
+
+def _add_schedule_routes(router: Router, *, engine: MakeEngine) -> None:
+    from trellis_process.http.schedule_routes import add_schedule_routes
+
+    add_schedule_routes(router, engine)
 
 
 def _add_document_route(router: Router) -> None:
