@@ -40,6 +40,7 @@ from trellis_process.application.engine_service import EngineService
 from trellis_process.application.job_request import CommandName, JobCommand
 from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.schedule.terms import ScheduleTerms
 from trellis_process.dynamodb import DynamoDBProcessRepository
 from trellis_process.http.openapi import FILE
 
@@ -81,7 +82,16 @@ BEYOND_THE_SCHEMA = {
     r"|are 10"  # search attributes
     r"|with \w+ is (none.*|the name of a step|false)"
     r"|is a definition as text: .*"  # of more than blanks
-    r")",
+    r"|is either cron or every"
+    r"|is UTC with every, .*"
+    r"|are spans .*"  # of a year at most, and of schedules a minute at least
+    r"|are five fields.*"
+    r"|are names of the IANA time zones.*"
+    r"|are times from .*"
+    r")"
+    r"|'.*' is no [a-z-]+; allowed are .*"  # field of cron
+    r"|no such time ever comes in .*"
+    r"|10 ranges are under way; wait for one",
 }
 
 
@@ -194,7 +204,8 @@ def _config(examples: int, seed: int) -> SchemathesisConfig:
 def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None]:
     """Leads half of the requests that are about a process to one that nobody has touched yet.
 
-    And those about a definition to one that is registered, those for a page to the first.
+    And those about a definition to one that is registered, those about a schedule to one that is
+    there, those for a page to the first.
     """
     service.register(ProcessDefinition.from_yaml(DEFINITION))
     assert isinstance(service.definitions, DefinitionCatalog)
@@ -210,7 +221,9 @@ def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None
         if {"aggregate_type", "aggregate_id"} <= set(case.query or {}) and not is_kept:
             case.path_parameters = {"tenant_id": TENANT}
             case.query = {"aggregate_type": "Order", "aggregate_id": "order-1"}
-        if not {"process_id", "definition", "job_id"} & set(named) or toss.random() < 0.5:
+        if not {"process_id", "definition", "job_id", "schedule"} & set(named):
+            return
+        if toss.random() < 0.5:
             return
         if not all(re.fullmatch(r"[A-Za-z0-9]\S*", str(each)) for each in named.values()):
             return  # a name that is none is what this request is about
@@ -220,6 +233,13 @@ def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None
             case.path_parameters = {name: fresh[name] for name in named}
             if case.query and {"from", "to"} <= set(case.query):
                 case.query = {**case.query, "from": 1, "to": 1}
+            return
+        if "schedule" in named:
+            registry.set_status("approval", 1, DefinitionStatus.ACTIVE)
+            service.schedules.put(TENANT, "daily", ScheduleTerms("approval", every="1h"))
+            case.path_parameters = {"tenant_id": TENANT, "schedule": "daily"}
+            if isinstance(case.body, dict) and not case.meta.generation.mode.is_negative:
+                case.body = _about_the_past_of_approvals(case.body)
             return
         if "job_id" in named:
             job = wiring.jobs().start(TENANT, CANCEL, dry_run=True)
@@ -239,6 +259,16 @@ def _on_fresh_processes(service: EngineService, seed: int) -> Callable[..., None
         case.path_parameters = {name: fresh[name] for name in named}
 
     return before_call
+
+
+def _about_the_past_of_approvals(body: dict[str, Any]) -> dict[str, Any]:
+    """A body about a schedule, of a definition that there is, or a range that has passed."""
+    if "definition" in body:
+        kept = {name: body[name] for name in body if name != "every" or not body.get("cron")}
+        return {**kept, "definition": "approval"}
+    if "until" in body:
+        return {**body, "after": "2025-12-01T00:00:00Z", "until": "2025-12-01T01:00:00Z"}
+    return body
 
 
 def _start_order(service: EngineService) -> Process:

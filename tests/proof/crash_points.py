@@ -68,7 +68,7 @@ def crash_points(stack: Stack, scenario: Scenario) -> list[CrashPoint]:
     """Every point of a scenario at which something may go wrong."""
     stack.reset()
     scenario.prepare(stack)
-    calls = _run(stack, scenario, stack.keep())
+    calls = run_scenario(stack, scenario, stack.keep())
     return [
         CrashPoint(number, call, trouble)
         for number, call in enumerate(calls)
@@ -85,7 +85,7 @@ def violations(stack: Stack, scenario: Scenario) -> Iterator[tuple[CrashPoint, s
     prepared = stack.keep()
     for point in points:
         try:
-            _run(stack, scenario, prepared, point)
+            run_scenario(stack, scenario, prepared, point)
             check_promises(stack)
             outcome_of(stack).check_like(undisturbed, scenario.may_differ)
         except AssertionError as broken:
@@ -94,9 +94,10 @@ def violations(stack: Stack, scenario: Scenario) -> Iterator[tuple[CrashPoint, s
             yield point, None
 
 
-def _run(
+def run_scenario(
     stack: Stack, scenario: Scenario, prepared: Kept, point: CrashPoint | None = None
 ) -> list[str]:
+    """Does a scenario to what was prepared, with one fault at most; the calls that it made."""
     stack.go_back(prepared)
     act = scenario.begin(stack)
     if point is not None:

@@ -14,8 +14,10 @@ from typing import Any
 from tests.proof.scenarios import Scenario
 from tests.proof.stack import Stack
 from trellis_process import ProcessKey
+from trellis_process.application.schedule_service import schedule_key
 from trellis_process.application.start_request import process_id_for
 from trellis_process.domain.definition.process_definition import Compensation, ProcessDefinition
+from trellis_process.domain.definition.reactions import EventDefinition, Reaction, Trigger
 from trellis_process.domain.definition.retry import Retry
 from trellis_process.domain.definition.sla import Sla
 from trellis_process.domain.definition.steps import (
@@ -37,7 +39,11 @@ from trellis_process.domain.definition.steps import (
     WaitStep,
 )
 from trellis_process.domain.engine.names import child_id
+from trellis_process.domain.own_services import RUNS
+from trellis_process.domain.schedule.terms import ScheduleTerms
+from trellis_process.domain.time import to_text
 from trellis_process.errors import Conflict
+from trellis_process.testing import START
 
 TENANT, BY_KEY = "tenant-1", "one"
 PART = 2  # items in one
@@ -119,6 +125,21 @@ DEFINITIONS = [
         compensations=(Compensation("undo_pack", service="Undo"),),
     ),
     defined("strict_bulk", each_of(work("pack"), max_concurrency=4, on_item_failure="fail")),
+    defined("asks_once", SubprocessStep("run", subprocess="line", key="'other'"), work("after")),
+    defined("told", WaitStep("signal", wait_for_signal="paid"), triggers=(Trigger(signal="paid"),)),
+    ProcessDefinition(
+        "ordered",
+        version=1,
+        events=(
+            EventDefinition(
+                "ordered", pattern={"detail-type": ["Ordered"]}, key="event.detail.order"
+            ),
+        ),
+        triggers=(Trigger(event="ordered"),),
+        data={"orders": {"type": "integer", "default": 0}},
+        reactions=(Reaction(event="ordered", set={"orders": "data.orders + 1"}),),
+        ends_when={"many": "data.orders > 9"},
+    ),
 ]
 
 
@@ -202,8 +223,37 @@ def answered(doing: Doing) -> Callable[[Stack], Callable[[], bool]]:
     return lambda stack: partial(act, stack)
 
 
+def put_schedule(**more: Any) -> Doing:
+    """The schedule of these scenarios is by these terms, each hour unless they say otherwise."""
+    terms = {"every": "1h"} | more
+    return lambda stack: stack.service.schedules.put(
+        TENANT, "hourly", ScheduleTerms("line", **terms)
+    )
+
+
+def run_now(number: int) -> Doing:
+    """A run is wanted whatever the time, by that request."""
+    return lambda stack: stack.service.schedules.start_run(
+        TENANT, "hourly", request_id=f"r-{number}"
+    )
+
+
+def started_again(stack: Stack) -> object:
+    return stack.service.start("line", tenant_id=TENANT, key=BY_KEY, on_duplicate="new_if_finished")
+
+
+SCHEDULE_KEY = schedule_key(TENANT, "hourly")
+
+
+def run_of(number: int) -> ProcessKey:
+    """The run of that number of the schedule, which begins when the scenario does."""
+    began = f"{SCHEDULE_KEY.process_id}@{to_text(START)}"
+    return ProcessKey(TENANT, child_id(began, RUNS, number, None))
+
+
 LINE, FAN, BACK, WAITS = key_of("line"), key_of("fan"), key_of("back"), key_of("waits")
 ASKS, PARENT, FEW = key_of("asks"), key_of("parent"), key_of("few")
+ASKS_ONCE = key_of("asks_once")
 SLOW, STRICT, UNDONE = key_of("slow_bulk"), key_of("strict_bulk"), key_of("undone_bulk")
 CHILD = child_of("parent", "run")
 
@@ -439,6 +489,42 @@ SCENARIOS: dict[str, tuple[list[Doing], Doing]] = {
     "a child's start in a suspended parent": (
         [start("parent"), suspended(PARENT)],
         told("ChildRequested", PARENT),
+    ),
+    "a start of the next one of a key": ([start("line"), cancelled(LINE)], started_again),
+    "a signal that starts": (
+        [],
+        lambda stack: stack.service.signal_by_key(
+            "told", BY_KEY, "paid", {"n": 1}, tenant_id=TENANT, signal_id="s-1"
+        ),
+    ),
+    "a start of what is no child": ([start("asks_once")], told("ChildRequested", ASKS_ONCE)),
+    "a schedule": ([], put_schedule()),
+    "a schedule by other terms": ([put_schedule()], put_schedule(every="2h")),
+    "the time of a schedule": ([put_schedule(), later(3_600)], swept),
+    "the missed times of a schedule": (
+        [put_schedule(catch_up=True, overlap="allow"), later(9_000)],
+        swept,
+    ),
+    "a run that is wanted now": ([put_schedule()], run_now(1)),
+    "a run's start": ([put_schedule(), run_now(1)], told("ChildRequested", SCHEDULE_KEY)),
+    "a run's end, for which the next one waits": (
+        [
+            put_schedule(overlap="queue"),
+            run_now(1),
+            told("ChildRequested", SCHEDULE_KEY),
+            run_now(2),
+            cancelled(run_of(1)),
+        ],
+        told("ProcessCancelled", run_of(1)),
+    ),
+    "a run that stops for the next one": (
+        [
+            put_schedule(overlap="cancel_previous"),
+            run_now(1),
+            told("ChildRequested", SCHEDULE_KEY),
+            run_now(2),
+        ],
+        told("ChildCancellationRequested", SCHEDULE_KEY),
     ),
     "a part's end": (
         [start("bulk"), told("ChildRequested", key_of("bulk"))],

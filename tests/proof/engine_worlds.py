@@ -204,7 +204,7 @@ class Worlds:
     def compiled(self, process: Process) -> CompiledDefinition:
         """The definition that a process follows."""
         assert process.definition_version is not None
-        return self.catalog.course(process.process_type, process.definition_version).compiled
+        return self.catalog.engine(process.process_type, process.definition_version).compiled
 
     def awaits(self, child: Process) -> bool:
         """Whether the parent of a child waits for it."""

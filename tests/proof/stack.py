@@ -10,19 +10,28 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 from moto import mock_aws
 
-from lambdas import audit, event_publisher, queue_commands, step_commands, timeout_checker, wiring
+from lambdas import (
+    audit,
+    event_publisher,
+    external_events,
+    queue_commands,
+    step_commands,
+    timeout_checker,
+    wiring,
+)
 from tests.lambdas.conftest import Context
 from tests.proof.wire import Exchange, Wire, moto_items
 from trellis_process import Process, TimeoutCheckerService
 from trellis_process.application.audit import AuditService
 from trellis_process.application.children import ChildrenService
 from trellis_process.application.engine_service import EngineService
+from trellis_process.application.event_service import EventService
 from trellis_process.application.job_service import JobService
 from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.dynamodb import (
@@ -36,6 +45,7 @@ from trellis_process.dynamodb.audit_source import DynamoDBAuditSource
 from trellis_process.dynamodb.definition_repository import DynamoDBDefinitionRepository
 from trellis_process.dynamodb.item import from_item
 from trellis_process.dynamodb.job_repository import DynamoDBJobRepository
+from trellis_process.dynamodb.noted_events import DynamoDBNotedEvents
 from trellis_process.dynamodb.open_counts import open_counts
 from trellis_process.dynamodb.schema import Item
 from trellis_process.errors import StoreError
@@ -96,6 +106,7 @@ class Stack:
         self.environment = {
             "TRELLIS_UNDELIVERED_QUEUE_URL": queue,
             "TRELLIS_REFUSED_COMMANDS_QUEUE_URL": queue,
+            "TRELLIS_REFUSED_EVENTS_QUEUE_URL": queue,
         }
         wiring._client("events").create_event_bus(Name="stack-bus")
         self.restart()
@@ -114,6 +125,13 @@ class Stack:
             trackers, clock=self.clock, pause=no_pause, definitions=self.catalog
         )
         self.children = ChildrenService(self.service)
+        self.from_outside = EventService(
+            self.service,
+            self.catalog,
+            DynamoDBNotedEvents(self.table),
+            clock=self.clock,
+            listening_for=timedelta(0),
+        )
         self.jobs = JobService(
             processes,
             DynamoDBJobRepository(self.table),
@@ -205,7 +223,15 @@ class Stack:
             }
             for message_id, body in left.items()
         ]
-        answer = queue_commands.handler({"Records": records}, Context())
+        return self._dealt_with(left, queue_commands.handler({"Records": records}, Context()))
+
+    def hear(self, left: dict[str, Any]) -> bool:
+        """Events from outside, by the ids of their messages; those dealt with leave the queue."""
+        records = [{"messageId": each, "body": json.dumps(body)} for each, body in left.items()]
+        return self._dealt_with(left, external_events.handler({"Records": records}, Context()))
+
+    def _dealt_with(self, left: dict[str, Any], answer: dict[str, Any]) -> bool:
+        """Takes out of a queue what does not come again; whether it is empty then."""
         again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for message_id in set(left) - again:
             del left[message_id]
@@ -301,6 +327,7 @@ def a_stack() -> Iterator[Stack]:
             "process_service": lambda: stack.service,
             "engine_service": lambda: stack.service,
             "jobs": lambda: stack.jobs,
+            "event_service": lambda: stack.from_outside,
             "views": InMemoryViewStore,
             "timeout_checker": lambda: stack.checker,
             "audit": lambda: stack.audit,

@@ -36,6 +36,7 @@ OF_DEFINITIONS = {
     "ResumeProcess": "a resumption",
     "RetryStep": "a retry on purpose",
     "Signal": "a signal",
+    "SignalByKey": "a signal that starts",
     "SkipStep": "a step passed over",
     "Start": "a start by key",
     "SuspendProcess": "a suspension",

@@ -18,12 +18,14 @@ from tests.proof.engine_scenarios import (
     LINE,
     PARENT,
     PART,
+    SCHEDULE_KEY,
     STRICT,
     TENANT,
     UNDONE,
     WAITS,
     key_of,
     part_of,
+    run_of,
 )
 from tests.proof.engine_worlds import World
 from tests.proof.stack import Stack
@@ -34,11 +36,15 @@ from trellis_process import (
     ProcessKey,
     TrellisError,
 )
+from trellis_process.application.event_service import EventService
 from trellis_process.definitions.catalog import DefinitionCatalog
 from trellis_process.domain.engine import items
+from trellis_process.domain.own_services import RUNS, SCHEDULE
 from trellis_process.domain.process import Parent
+from trellis_process.domain.schedule.terms import ScheduleTerms
 from trellis_process.dynamodb import DynamoDBProcessRepository, DynamoDBStepTrackerRepository
 from trellis_process.memory.definition_repository import InMemoryDefinitionRepository
+from trellis_process.memory.noted_events import InMemoryNotedEvents
 from trellis_process.testing import START
 
 Act = Callable[[World], object]
@@ -117,6 +123,55 @@ def part_ended(whole: str, part: int) -> Act:
     return told_of("ProcessCompleted", key, parent={"process_id": key_of(whole).process_id})
 
 
+def put_schedule(**more: Any) -> Act:
+    terms = ScheduleTerms("line", **({"every": "1h"} | more))
+    return lambda world: world.service.schedules.put(TENANT, "hourly", terms)
+
+
+def run_now(number: int) -> Act:
+    return lambda world: world.service.schedules.start_run(
+        TENANT, "hourly", request_id=f"r-{number}"
+    )
+
+
+def run_asked_for(number: int) -> Act:
+    told = {"step_name": RUNS, "attempt": number, "child_id": run_of(number).process_id}
+    return told_of("ChildRequested", SCHEDULE_KEY, process_type=SCHEDULE, **told)
+
+
+def run_called_off(number: int) -> Act:
+    told = {"step_name": RUNS, "attempt": number, "child_id": run_of(number).process_id}
+    return told_of("ChildCancellationRequested", SCHEDULE_KEY, process_type=SCHEDULE, **told)
+
+
+def run_ended(number: int) -> Act:
+    parent = {"process_id": SCHEDULE_KEY.process_id, "step_name": RUNS}
+    return told_of("ProcessCancelled", run_of(number), parent=parent)
+
+
+def paused(world: World) -> None:
+    world.service.schedules.pause(TENANT, "hourly")
+
+
+def received(event_id: str) -> Act:
+    event = {
+        "id": event_id,
+        "source": "shop",
+        "detail-type": "Ordered",
+        "detail": {"tenant_id": TENANT, "order": BY_KEY},
+    }
+    return lambda world: EventService(
+        world.service, world.catalog, InMemoryNotedEvents(), clock=world.clock
+    ).handle(event)
+
+
+def start_next(world: World) -> None:
+    world.service.start("line", tenant_id=TENANT, key=BY_KEY, on_duplicate="new_if_finished")
+
+
+#: A run under way, while another waits for its end, or for it to be cancelled.
+QUEUED_RUN = [put_schedule(overlap="queue"), run_now(1), run_asked_for(1), run_now(2)]
+STOPPING_RUN = [put_schedule(overlap="cancel_previous"), run_now(1), run_now(2)]
 TOLD = Parent(process_id=PARENT.process_id, step_name="run", attempt=1)
 ENDED_CHILD = [
     start("parent"),
@@ -150,6 +205,41 @@ FAILING = [*FANNED, complete(FAN, "a"), complete(FAN, "b"), fail(FAN, "c")]
 
 #: What is done before, how many seconds then pass, and which two meet.
 PAIRS: dict[str, tuple[list[Act], int, Act, Act]] = {
+    "two starts of the next one of a key": (
+        [start("line"), cancel(LINE)],
+        0,
+        start_next,
+        start_next,
+    ),
+    "two events that start one process": ([], 0, received("e-1"), received("e-2")),
+    "an event twice": ([], 0, received("e-1"), received("e-1")),
+    "two sweeps at a schedule's time": ([put_schedule()], 3_600, swept, swept),
+    "a schedule's time and its pause": ([put_schedule()], 3_600, swept, paused),
+    "a schedule's time and other terms": (
+        [put_schedule()],
+        3_600,
+        swept,
+        put_schedule(every="2h"),
+    ),
+    "the ends of a run, told twice": (
+        [*QUEUED_RUN, cancel(run_of(1))],
+        0,
+        run_ended(1),
+        run_ended(1),
+    ),
+    "a run's end and one that is wanted now": (
+        [*QUEUED_RUN, cancel(run_of(1))],
+        0,
+        run_ended(1),
+        run_now(3),
+    ),
+    "a run's start and its cancellation": (
+        STOPPING_RUN,
+        0,
+        run_asked_for(1),
+        run_called_off(1),
+    ),
+    "two who start a run": ([put_schedule(), run_now(1)], 0, run_asked_for(1), run_asked_for(1)),
     "two starts with one key": ([], 0, start("line"), start("line", big=True)),
     "the ends of the last two branches": (
         [*FANNED, complete(FAN, "a")],

@@ -112,7 +112,7 @@ def test_nothing_that_a_tenant_asks_changes_another(
 
     both(tenants, operation)
 
-    assert len(before) == 5  # four processes and a job
+    assert len(before) == 6  # four processes, a schedule and a job
     assert theirs() == before
 
 

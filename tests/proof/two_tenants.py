@@ -20,6 +20,8 @@ from trellis_process import Process, ProcessStep
 from trellis_process.application.job_request import CommandName, JobCommand
 from trellis_process.application.paging import cursor_after, job_position, position
 from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.own_services import SCHEDULE
+from trellis_process.domain.schedule.terms import ScheduleTerms
 from trellis_process.domain.time import to_ms
 from trellis_process.http.openapi import FILE
 from trellis_process.testing.clock import START
@@ -34,13 +36,17 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 #: What a request may say that is nobody's, so that it is the same for everybody.
 PLAIN: dict[str, Any] = {
     "Accept": "application/yaml",
+    "after": "2026-02-01T00:00:00Z",
     "assignee": "somebody",
     "attempt": 1,
     "auto_start_steps": True,
     "by": "somebody",
+    "catch_up": True,
     "code": "a_code",
     "command": "CancelProcess",
     "compensate": True,
+    "count": 2,
+    "cron": "0 9 * * *",
     "data": {"is_data": True},
     "definition": "approval",
     "definition_version": 1,
@@ -48,6 +54,7 @@ PLAIN: dict[str, Any] = {
     "dry_run": True,
     "due_before": "2027-01-01T00:00:00Z",
     "error": "an error",
+    "every": "1h",
     "expected_version": 2,
     "fatal": True,
     "from": 1,
@@ -55,15 +62,19 @@ PLAIN: dict[str, Any] = {
     "limit": 1,
     "metadata": {"is_metadata": True},
     "name": "an_attribute",
+    "on_duplicate": "return_existing",
     "outcome": "approve",
     "output": {"is_output": True},
+    "overlap": "queue",
     "payload": {"is_payload": True},
     "reason": "a reason",
     "resumption": 1,
     "retries_permitted": 1,
     "retry_after_ms": 1000,
+    "request_id": "request-1",
     "role": "a_role",
     "search_attributes": {},
+    "side_by_side": True,
     "signal": "paid",
     "signal_id": "signal-1",
     "started_after": "2026-01-01T00:00:00Z",
@@ -71,7 +82,10 @@ PLAIN: dict[str, Any] = {
     "state": "in_progress",
     "status": "draining",
     "strict": True,
+    "time_zone": "Europe/London",
+    "timeout": "1h",
     "timeout_ms": 1000,
+    "until": "2026-02-02T00:00:00Z",
     "to": "2",  # a version in a query, and somebody in a body
     "value": "a value",
     "version": 1,
@@ -148,6 +162,14 @@ class TwoTenants:
             self.theirs, f"{MARK}-one", {MARK: MARK}, actor=f"{MARK}-actor", reason=f"{MARK}-why"
         )
 
+        self.schedule = stack.service.schedules.put(
+            B,
+            f"{MARK}-nightly",
+            ScheduleTerms("approval", cron="0 9 * * *", input={MARK: MARK}),
+            actor=f"{MARK}-actor",
+            reason=f"{MARK}-reason",
+        )
+
         # A dry run, so that it changes nothing of B's.
         cancel = JobCommand(command=CommandName.CANCEL_PROCESS)
         self.job = stack.jobs.start(B, cancel, dry_run=True, reason=f"{MARK}-reason")
@@ -167,13 +189,18 @@ class TwoTenants:
         cursor = _cursor(made["process_type"], process_id)
         job_id = "00000000-0000-4000-8000-000000000001"
         ids = {"process_id": process_id, "job_id": job_id, "of": job_id}
-        return made | version | ids | {"cursor": cursor, "cursor_of_jobs": _cursor_of_jobs(job_id)}
+        cursors = {
+            "cursor": cursor,
+            "cursor_of_jobs": _cursor_of_jobs(job_id),
+            "cursor_of_schedules": _cursor(SCHEDULE, process_id),
+        }
+        return made | version | ids | cursors
 
     @property
     def secrets(self) -> list[str]:
         """What only B may ever read."""
-        theirs = (self.theirs, *self.keyed, self.approval)
-        return [MARK, self.job.job_id, *(each.process_id for each in theirs)]
+        theirs = [each.process_id for each in (self.theirs, *self.keyed, self.approval)]
+        return [MARK, self.job.job_id, self.schedule.process_id, *theirs]
 
     def answer(self, request: Request, claims: dict[str, str] | None = None) -> str:
         """The whole answer as text; the names that were sent and the ids of new things replaced."""
@@ -249,6 +276,8 @@ class TwoTenants:
             "aggregate_id": process.aggregate_id,
             "cursor": _cursor(process.process_type, process.process_id),
             "cursor_of_jobs": _cursor_of_jobs(self.job.job_id),
+            "cursor_of_schedules": _cursor(SCHEDULE, self.schedule.process_id),
+            "schedule": self.schedule.name,
             "Idempotency-Key": key,
             "idempotency_key": other_key,
             "key": f"{MARK}-key-d",
@@ -269,15 +298,20 @@ def requests(operation: Operation, names: Names, tenant: str = A) -> Iterator[Re
             said["query"]["cursor"] = "a"  # of the stack's names, which are no tenant's
         if operation.name == "list_jobs" and is_full:
             said["query"]["cursor"] = names["cursor_of_jobs"]
+        if operation.name == "list_schedules" and is_full:
+            said["query"]["cursor"] = names["cursor_of_schedules"]
         body = operation.said.get("requestBody")
+        made: dict[str, Any] | None = None
+        if body is not None:
+            made = instance(body["content"]["application/json"]["schema"], names, tenant, is_full)
+        if made is not None and operation.name == "put_schedule":
+            made.pop("every", None)  # beside cron it would be refused
         yield Request(
             operation.method,
             operation.path.format(**said["path"]),
             said["query"],
             said["header"],
-            None
-            if body is None
-            else instance(body["content"]["application/json"]["schema"], names, tenant, is_full),
+            made,
             names,
         )
 
