@@ -64,6 +64,10 @@ FUNCTIONS: Mapping[str, tuple[str, list[str]]] = {
         _ready("children", "wiring.children()"),
         [_LOGS, _MODELS, _TABLE],
     ),
+    "external_events": (
+        _ready("external_events", "wiring.event_service()"),
+        [_LOGS, _MODELS, _TABLE],
+    ),
     "event_publisher": (
         _ready("event_publisher", "wiring.event_publisher()"),
         [_LOGS, _client("events")],

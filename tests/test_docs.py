@@ -53,6 +53,8 @@ from trellis_process.views.bus_event import read_event
 from trellis_process.views.feeder import ViewFeeder
 
 from .definition_story import told_story
+from .reaction_story import told_order
+from .schedule_story import told_schedule
 from .step_api_server import StepApi, gateway_event, step_api
 from .test_examples import ROOT, run
 
@@ -216,7 +218,7 @@ def documented_item() -> dict[str, Any]:
 
 
 def test_every_event_has_its_section_with_an_example_that_the_code_made() -> None:
-    processes = [*documented_journey(), *told_story()]
+    processes = [*documented_journey(), *told_story(), *told_schedule(), *told_order()]
     # Of two endings of the story, which have the same id, the first is shown.
     told = {each["id"]: each for process in reversed(processes) for each in envelopes(process)}
     for event_type in EVENT_TYPES:
@@ -340,7 +342,9 @@ def target_of(words: list[str], text: str) -> tuple[str, str, str]:
         (value,) = re.findall(rf"^{name}=(\S+)$", text, re.MULTILINE)
         target = re.sub(rf"\${name}\b", value, target)
     path, _, query = target.partition("?")
-    return "POST" if {"--json", "--request"} & set(words) else "GET", path, query
+    if "--request" in words:
+        return words[words.index("--request") + 1], path, query
+    return "POST" if "--json" in words else "GET", path, query
 
 
 def answer_to(api: Any, words: list[str], text: str) -> dict[str, Any]:
@@ -356,7 +360,7 @@ def answer_to(api: Any, words: list[str], text: str) -> dict[str, Any]:
             name, _, text = value.partition(": ")
             headers[name] = text
         else:
-            assert (option, value) == ("--request", "POST")
+            assert option == "--request"
     event = gateway_event(method, path, query, headers, body)
     event["requestContext"]["authorizer"]["iam"]["userArn"] = WORKER
     response: dict[str, Any] = api.answer(api.read(event)).response

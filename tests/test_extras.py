@@ -17,6 +17,7 @@ PROGRAMS = [
         "pydantic",
         "definitions",
     ),
+    ("from trellis_process.definitions.calendar import Calendar", "cronsim", "definitions"),
     ("from trellis_process.dynamodb import DynamoDBProcessRepository", "pynamodb", "dynamodb"),
     (
         "from trellis_process.queries import DynamoDBSource; "

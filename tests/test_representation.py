@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.definition_story import told_story
+from tests.reaction_story import told_order
+from tests.schedule_story import told_schedule
 from trellis_process import Process, ProcessPage
 from trellis_process.representation import (
     page_as_json,
@@ -82,7 +84,7 @@ def test_a_process_comes_back_as_it_was(commands: list[str]) -> None:
 
 
 def test_a_process_with_a_definition_comes_back_as_it_was() -> None:
-    for process in told_story():
+    for process in [*told_story(), *told_schedule(), *told_order()]:
         text = json.dumps(process_as_json(process))
         came_back = process_from_json(json.loads(text))
 
@@ -96,6 +98,10 @@ def test_a_process_with_a_definition_comes_back_as_it_was() -> None:
             timers=(),
             to_undo=(),
             unrouted=(),
+            event_ids=(),
+            kept_events=(),
+            generation=0,
+            course=came_back.course,
         )
 
 
@@ -123,7 +129,7 @@ def test_of_signals_that_wait_only_the_number_is_told() -> None:
 def test_what_only_a_definition_gives_is_left_out_without_one() -> None:
     told = process_as_json(a_reported_process())
     of_definitions = {"definition_version", "parent", "input", "output", "search_attributes"}
-    of_definitions |= {"signals", "breaches", "ends_as", "compensation"}
+    of_definitions |= {"data", "scheduled_at", "signals", "breaches", "ends_as", "compensation"}
 
     assert not of_definitions & set(told)
     assert not {"visits", "first_attempt", "service", "input", "task", "outcome", "progress"} & {

@@ -3,7 +3,7 @@
 Start reading at ``ProcessService``, which starts processes and takes reports on their steps, and
 at ``Process``, which holds the rules. ``TimeoutCheckerService`` finds what nobody reported.
 Processes that a ``ProcessDefinition`` orders are started and driven by ``EngineService``;
-``JobService`` gives a command to many at once.
+its ``schedules`` start them at times, and ``JobService`` gives a command to many at once.
 
 Stores: ``InMemoryProcessRepository`` here, DynamoDB in ``trellis_process.dynamodb``, one's own by
 the seams ``ProcessRepository`` and ``StepTrackerRepository`` and the contract tests in
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StepTrackerRepository,
         WakeUp,
     )
+    from trellis_process.application.schedule_service import SchedulePage, ScheduleService
     from trellis_process.application.sweeper import Sweeper
     from trellis_process.application.timeout_checker import (
         Sweep,
@@ -78,6 +79,9 @@ if TYPE_CHECKING:
         StepSuspended,
     )
     from trellis_process.domain.process import Process, ProcessKey
+    from trellis_process.domain.schedule.runs import Backfill
+    from trellis_process.domain.schedule.schedule import Schedule, ScheduleState
+    from trellis_process.domain.schedule.terms import Overlap, ScheduleTerms
     from trellis_process.domain.states import ProcessState, StepState, WaitingFor
     from trellis_process.domain.step import ProcessStep
     from trellis_process.domain.tracker import ProcessTracker, StepTracker, Tracker
@@ -90,6 +94,7 @@ if TYPE_CHECKING:
 #: Where each name is found. It is looked for when it is first asked for, so that a function
 #: which needs one of them waits for no other.
 _WHERE = {
+    "Backfill": "domain.schedule.runs",
     "Branch": "domain.definition.steps",
     "Compensation": "domain.definition.process_definition",
     "ConditionStep": "domain.definition.steps",
@@ -111,6 +116,7 @@ _WHERE = {
     "LlmIntentStep": "domain.definition.steps",
     "ManualClock": "application.manual_clock",
     "Outcome": "domain.definition.steps",
+    "Overlap": "domain.schedule.terms",
     "Parallel": "domain.definition.steps",
     "ParallelStep": "domain.definition.steps",
     "Process": "domain.process",
@@ -132,6 +138,11 @@ _WHERE = {
     "QueryStep": "domain.definition.steps",
     "Retry": "domain.definition.retry",
     "Satisfies": "domain.definition.steps",
+    "Schedule": "domain.schedule.schedule",
+    "SchedulePage": "application.schedule_service",
+    "ScheduleService": "application.schedule_service",
+    "ScheduleState": "domain.schedule.schedule",
+    "ScheduleTerms": "domain.schedule.terms",
     "SendStep": "domain.definition.steps",
     "ServiceStep": "domain.definition.steps",
     "ShardedTrackers": "application.repositories",
@@ -163,6 +174,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "Backfill",
     "Branch",
     "Compensation",
     "ConditionStep",
@@ -184,6 +196,7 @@ __all__ = [
     "LlmIntentStep",
     "ManualClock",
     "Outcome",
+    "Overlap",
     "Parallel",
     "ParallelStep",
     "Process",
@@ -205,6 +218,11 @@ __all__ = [
     "QueryStep",
     "Retry",
     "Satisfies",
+    "Schedule",
+    "SchedulePage",
+    "ScheduleService",
+    "ScheduleState",
+    "ScheduleTerms",
     "SendStep",
     "ServiceStep",
     "ShardedTrackers",

@@ -13,6 +13,7 @@
     │   ├── StepNotFound          the process has no step of that name
     │   ├── DefinitionNotFound    no such definition, or no such version of it, is registered
     │   ├── ListNotFound          no such list, or not so many pages of it, is kept for this tenant
+    │   ├── ScheduleNotFound      no schedule of that name in this tenant
     │   ├── JobNotFound           no such job in this tenant; it may have expired
     │   └── ReadModelsOff         the stack keeps no inbox, lists, histories and statistics
     ├── Conflict                  the request is sound, but the process has moved on
@@ -27,6 +28,10 @@
     │   ├── DefinitionDraining    no process of that version is started any more
     │   ├── DefinitionInUse       processes of that version are open
     │   ├── NoDefinition          only a process with a definition can do this
+    │   ├── NotASchedule          only a schedule can do this
+    │   ├── KeyTaken              the key names a process already, and is to name a new one
+    │   ├── ConstraintNotMet      the event is not for this process
+    │   ├── InvariantViolated     a reaction would leave data that must not be
     │   ├── NotReported           a step of this kind ends by itself, nobody reports it
     │   ├── TaskTaken             the task is somebody else's
     │   ├── TooManySignals        too many signals wait to be taken
@@ -162,6 +167,15 @@ class ListNotFound(NotFound):
         self.list_id = list_id
         self.page = page
         super().__init__(f"no page {page} of a list {shown(list_id)} is kept for this tenant")
+
+
+class ScheduleNotFound(NotFound):
+    """There is no schedule of that name in this tenant."""
+
+    code = "schedule_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no schedule {shown(name)}")
 
 
 class JobNotFound(NotFound):
@@ -307,6 +321,45 @@ class NoDefinition(Conflict):
 
     def __init__(self, process_id: str) -> None:
         super().__init__(f"process {process_id!r} has no definition that says what follows")
+
+
+class NotASchedule(Conflict):
+    """Only a schedule starts runs at times."""
+
+    code = "not_a_schedule"
+
+    def __init__(self, process_id: str) -> None:
+        super().__init__(f"process {process_id!r} is no schedule")
+
+
+class KeyTaken(Conflict):
+    """The key names a process already, and only a new one was wanted."""
+
+    code = "key_taken"
+
+    def __init__(self, key: str, process_id: str) -> None:
+        self.process_id = process_id
+        super().__init__(f"key {shown(key)} names process {process_id!r} already")
+
+
+class ConstraintNotMet(Conflict):
+    """A condition for taking part does not hold, so an event is not for this process."""
+
+    code = "constraint_not_met"
+
+    def __init__(self, constraint: str) -> None:
+        self.constraint = constraint
+        super().__init__(f"constraint {constraint!r} does not hold, so the event is not for it")
+
+
+class InvariantViolated(Conflict):
+    """A reaction would leave data of which an invariant does not hold. Nothing was written."""
+
+    code = "invariant_violated"
+
+    def __init__(self, invariant: str) -> None:
+        self.invariant = invariant
+        super().__init__(f"invariant {invariant!r} would not hold any more; nothing was written")
 
 
 class NotReported(Conflict):

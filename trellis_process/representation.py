@@ -64,6 +64,8 @@ def process_as_json(process: Process) -> dict[str, Any]:
         metadata=process.metadata,
         input=process.input or None,
         output=process.output,
+        data=process.data or None,
+        scheduled_at=to_text(process.scheduled_at),
         search_attributes=process.search_attributes or None,
         signals={name: len(kept) for name, kept in process.signals.items()} or None,
         breaches=process.breaches or None,
@@ -77,8 +79,9 @@ def process_from_json(value: Any) -> Process:
     """The process that ``process_as_json`` gave this for; passes over fields it does not know.
 
     What only a store needs does not travel: the latest events, the wake-up, the fingerprint of the
-    start, timers, what is to be undone, and the signals that are kept, of which only the number is
-    told, are those of a new process. Raises ValueError for what is no such JSON.
+    start, timers, what is to be undone, marks of events and events that are kept, how many came
+    after it, and the signals that are kept, of which only the number is told, are those of a new
+    process. Raises ValueError for what is no such JSON.
     """
     try:
         return Process(
@@ -99,6 +102,8 @@ def process_from_json(value: Any) -> Process:
             metadata=value["metadata"],
             input=value.get("input", {}),
             output=value.get("output"),
+            data=value.get("data", {}),
+            scheduled_at=_moment(value, "scheduled_at"),
             search_attributes=value.get("search_attributes", {}),
             breaches=value.get("breaches", {}),
             ends_as=ProcessState(value["ends_as"]) if "ends_as" in value else None,

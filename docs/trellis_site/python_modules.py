@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -177,6 +177,8 @@ def source_of(domain: str, described: dict[str, str]) -> str | None:
     found: object = module
     for name in described["fullname"].split("."):
         found = getattr(found, name, None)
+    if isinstance(found, cached_property):
+        found = found.func
     found = inspect.unwrap(found.fget if isinstance(found, property) else found)  # type: ignore
     if not (inspect.isclass(found) or inspect.isroutine(found)):
         return None

@@ -11,6 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.definition_story import MANAGER, PROCESS_ID, told_story
+from tests.reaction_story import told_order
+from tests.schedule_story import TERMS, told_schedule
 from trellis_process import InMemoryProcessRepository, ProcessService, ProcessStep
 from trellis_process.application.timeout_checker import TimeoutCheckerService
 from trellis_process.domain.events import EVENT_TYPES, ProcessCompleted
@@ -76,7 +78,8 @@ def of(journey: list[dict[str, Any]], process_id: str, event_type: str) -> list[
 
 
 def test_every_event_is_as_its_schema_says(journey: list[dict[str, Any]]) -> None:
-    told = [*journey, *(each for process in told_story() for each in envelopes(process))]
+    processes = [*told_story(), *told_schedule(), *told_order()]
+    told = [*journey, *(each for process in processes for each in envelopes(process))]
     for envelope in told:
         said = SCHEMA["$defs"][envelope["type"]]["properties"]
         VALIDATOR.validate(envelope)
@@ -307,3 +310,19 @@ def test_a_completed_process_says_what_it_resulted_in() -> None:
 
     assert completed["output"] == {"paid": False}
     VALIDATOR.validate(completed)
+
+
+def test_a_run_of_a_schedule_says_the_time_that_it_is_for() -> None:
+    told = [each for process in told_schedule() for each in envelopes(process)]
+    (schedule, run) = (each for each in told if each["type"] == "ProcessStarted")
+
+    assert "scheduled_at" not in schedule
+    assert run["scheduled_at"] == "2026-03-02T09:00:00.000Z"
+
+
+def test_a_schedule_that_goes_by_other_terms_says_them() -> None:
+    told = [each for process in told_schedule() for each in envelopes(process)]
+    (changed,) = (each for each in told if each["type"] == "ScheduleChanged")
+
+    assert changed["input"] == {**TERMS.as_json(), "cron": "0 18 * * *"}
+    assert (changed["actor"], changed["reason"]) == (MANAGER, "too early")

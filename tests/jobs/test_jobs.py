@@ -13,6 +13,7 @@ from trellis_process import ProcessStep
 from trellis_process.application import job_service
 from trellis_process.application.job_request import CommandName, JobFilter
 from trellis_process.application.job_states import JobOutcome, JobState
+from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.domain.states import ProcessState, StepState
 from trellis_process.errors import (
     IdempotencyKeyReused,
@@ -20,6 +21,7 @@ from trellis_process.errors import (
     JobNotFound,
     StoreUnavailable,
 )
+from trellis_process.testing import a_process
 
 
 @pytest.fixture
@@ -497,3 +499,10 @@ def test_several_at_once_do_what_one_after_the_other_does(world: World) -> None:
     assert {world.get(each).state for each in orders} == {ProcessState.CANCELLED}
     order = [each.process_id for each in reversed(orders)]
     assert [each.process_id for each in world.results(job)] == order
+
+
+def test_a_job_about_all_processes_leaves_schedules_alone_unless_it_names_them() -> None:
+    schedule = a_process(process_type=SCHEDULE)
+
+    assert not JobFilter(started_after=schedule.started_at).matches(schedule, cancel())
+    assert JobFilter(process_type=SCHEDULE).matches(schedule, cancel())

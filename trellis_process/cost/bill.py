@@ -34,7 +34,7 @@ DAYS_OF_A_MONTH = 730 / 24
 SWEEPS_OF_A_MONTH = 730 * 60
 EMPTY_QUERY_UNITS = 0.5  # of a query that finds nothing
 
-ALARMS = 48  # with the archive's, in the template
+ALARMS = 53  # with the archive's and the views', in the template
 #: One for each metric that each sweep, audit and publisher sends, and two, a count and a time, for
 #: starting a process and starting and completing a step.
 METRICS = 5 + 6 + 2 + 2 * 3
