@@ -58,7 +58,7 @@ def test_events_reactions_timers_and_endings_are_drawn_without_any_step() -> Non
     chart = mermaid(definition_in("order_payment"))
     ways = [line.strip() for line in chart.splitlines() if "-->" in line or "-." in line]
     assert ways[:4] == [
-        'ev0 -->|"starts"| start',
+        'tr0 -->|"starts"| start',
         'tr1 -->|"starts"| start',
         'tr2 -->|"starts"| start',
         'tr3 -->|"starts"| start',

@@ -19,11 +19,17 @@ _STYLE = "classDef event fill:#f5effe,stroke:#7e22ce,color:#3b0764"
 
 
 class ReactionsChart:
-    """Frames the reactions, for steps may stand beside them; events come in from outside."""
+    """Frames the reactions, for steps may stand beside them.
+
+    An event that starts a process and is reacted to stands there twice, outside of the frame and
+    in it: an arrow from outside would end at the frame, and not say what it leads to.
+    """
 
     def __init__(self, definition: ProcessDefinition) -> None:
         self._definition = definition
-        self._events = {each.name: f"ev{place}" for place, each in enumerate(definition.events)}
+        self._defined = {each.name: each for each in definition.events}
+        reacted_to = dict.fromkeys(each.event for each in definition.reactions if each.event)
+        self._events = {name: f"ev{place}" for place, name in enumerate(reacted_to)}
         settings = (each for reaction in definition.reactions for each in reaction.set_timers)
         names = dict.fromkeys(each.name for each in settings)
         self._timers = {name: f"t{place}" for place, name in enumerate(names)}
@@ -33,15 +39,15 @@ class ReactionsChart:
         definition = self._definition
         if definition.events or definition.triggers:
             yield f"  {_STYLE}"
-        for event in definition.events:
-            yield f"  {self._events[event.name]}>{label(event.name, _known_by(event))}]"
-            yield f"  class {self._events[event.name]} event"
         for place, trigger in enumerate(definition.triggers):
             yield from self._trigger(trigger, f"tr{place}")
         if not definition.reactions:
             return
         yield f"  subgraph {_FRAME} [{label('reactions')}]"
         yield "    direction TB"
+        for name, node in self._events.items():
+            yield f"    {self._event(name, node)}"
+            yield f"    class {node} event"
         for place, reaction in enumerate(definition.reactions):
             yield f"    r{place}[{label(*_effects(reaction))}]"
         for name, node in self._timers.items():
@@ -57,11 +63,14 @@ class ReactionsChart:
             yield f"  class x{place} end_"
             yield f"  {_FRAME} -->|{label(short(condition))}| x{place}"
 
+    def _event(self, name: str, node: str) -> str:
+        return f"{node}>{label(name, _known_by(self._defined[name]))}]"
+
     def _trigger(self, trigger: Trigger, node: str) -> Iterator[str]:
         if trigger.event is not None:
-            yield f"  {self._events[trigger.event]} -->|{label('starts')}| start"
-            return
-        if trigger.schedule is not None:
+            yield f"  {self._event(trigger.event, node)}"
+            yield f"  class {node} event"
+        elif trigger.schedule is not None:
             told = label(f"schedule {trigger.schedule.name}", _times(trigger.schedule))
             yield f"  {node}([{told}])"
             yield f"  class {node} waiting"
