@@ -8,8 +8,10 @@ import pytest
 
 from tests.schedules.world import START, World
 from trellis_process import ProcessState
+from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.definition.steps import ServiceStep
 from trellis_process.domain.schedule import scheduling
-from trellis_process.domain.schedule.terms import Overlap
+from trellis_process.domain.schedule.terms import Overlap, ScheduleTerms
 
 
 def test_nine_in_london_is_nine_there_before_and_after_the_clock_is_changed() -> None:
@@ -58,6 +60,22 @@ def test_each_run_knows_the_time_it_is_for_and_what_it_was_given() -> None:
     assert run.scheduled_at == datetime(2027, 3, 2, 9, tzinfo=UTC)
     assert run.input == {"region": "south"}
     assert run.due_at == run.started_at + timedelta(hours=2)
+
+
+def test_what_a_run_is_given_may_depend_on_the_time_it_is_for() -> None:
+    world = World()
+    day = "has(process.scheduled_at) ? process.scheduled_at : 'now'"
+    make = ServiceStep("make", service="Reports.make", inputs={"day": day}, timeout="1h")
+    world.engine.register(ProcessDefinition("dated", version=1, steps=(make,)))
+    world.schedules.put("t", "dated", ScheduleTerms("dated", cron="0 9 * * *"))
+    by_hand = world.engine.start("dated", tenant_id="t")
+
+    world.sleep(hours=21, minutes=2)
+
+    assert by_hand.step("make").input == {"day": "now"}
+    found = world.engine.list_processes("t", process_type="dated").processes
+    (run,) = (each for each in found if each.parent is not None)
+    assert run.step("make").input == {"day": "2027-03-02T09:00:00.000Z"}
 
 
 def test_a_run_that_takes_longer_than_its_schedule_allows_has_failed() -> None:

@@ -50,6 +50,7 @@ _MEMBERS = {
         "started_at",
         "aggregate_type",
         "aggregate_id",
+        "scheduled_at",
     ),
     _STEP: ("name", "input", "output"),
 }

@@ -124,6 +124,8 @@ class Values:
                 "aggregate_type": process.aggregate_type,
                 "aggregate_id": process.aggregate_id,
             }
+            if process.scheduled_at is not None:  # so that has() can ask about it
+                variables["process"]["scheduled_at"] = to_text(process.scheduled_at)
         if roots & {"item", "item_index"}:
             variables |= self._item()
         return variables
