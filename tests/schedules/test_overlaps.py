@@ -9,6 +9,7 @@ import pytest
 from tests.schedules.world import World
 from trellis_process import ProcessState, ProcessStep
 from trellis_process.domain.definition.process_definition import ProcessDefinition
+from trellis_process.domain.limits import MAX_REASON_CHARACTERS
 from trellis_process.domain.own_services import SCHEDULE
 from trellis_process.domain.schedule.terms import ScheduleTerms
 from trellis_process.errors import (
@@ -124,6 +125,21 @@ def test_a_run_that_cannot_be_started_is_told_and_stops_nothing() -> None:
     assert [at for at, _ in world.skipped()] == ["03-02 09:00", "03-03 09:00"]
     assert "colour" in world.skipped()[0][1]
     assert world.schedule().open_runs == {}
+
+
+def test_why_a_run_cannot_be_started_is_told_as_long_as_a_reason_may_be() -> None:
+    world = World()
+    world.put()
+    fields = ", ".join(f"a_field_of_a_long_name_{n}: string" for n in range(60))
+    text = (
+        f"process: report\nversion: 2\ninputs: {{{fields}}}\nsteps: [{{name: make, service: R}}]\n"
+    )
+    world.engine.register(ProcessDefinition.from_yaml(text))
+
+    world.pass_(days=1)
+
+    ((_, why),) = world.skipped()
+    assert len(why) == MAX_REASON_CHARACTERS
 
 
 def test_other_terms_hold_from_now_on_and_the_same_ones_change_nothing() -> None:

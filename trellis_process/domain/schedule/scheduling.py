@@ -12,6 +12,7 @@ from trellis_process.domain.change import Change
 from trellis_process.domain.definition.duration import span_of
 from trellis_process.domain.engine.names import child_id
 from trellis_process.domain.events import ProcessEvent
+from trellis_process.domain.limits import MAX_REASON_CHARACTERS
 from trellis_process.domain.own_services import RUNS
 from trellis_process.domain.process import Process
 from trellis_process.domain.recurrence import Interval, Recurrence, occurrences
@@ -119,7 +120,7 @@ class Scheduling:
         """The run of that number could not be started."""
         at = self.runs.open[number]
         self.ended(number)
-        self._skip(at, why)
+        self._skip(at, why[:MAX_REASON_CHARACTERS])
 
     def _backfilled(self) -> Iterator[Backfill]:
         """Starts what may start of the ranges; yields what is left of them."""
