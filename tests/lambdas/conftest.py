@@ -76,3 +76,16 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]
         return lines
 
     return read
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What was sent to the queue of the refused."""
+    sent: list[dict[str, Any]] = []
+
+    class Sqs:
+        def send_message(self, **message: Any) -> None:
+            sent.append(message)
+
+    monkeypatch.setattr("lambdas.wiring._client", {"sqs": Sqs()}.__getitem__)
+    return sent

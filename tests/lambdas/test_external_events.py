@@ -63,19 +63,6 @@ def service(
     return service
 
 
-@pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What was sent to the queue of the refused."""
-    sent: list[dict[str, Any]] = []
-
-    class Sqs:
-        def send_message(self, **message: Any) -> None:
-            sent.append(message)
-
-    monkeypatch.setattr(wiring, "_client", {"sqs": Sqs()}.__getitem__)
-    return sent
-
-
 def an_event(detail_type: str, event_id: str = "e-1", **detail: Any) -> dict[str, Any]:
     """An event as the bus puts it into the queue."""
     return {

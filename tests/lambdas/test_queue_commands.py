@@ -38,19 +38,6 @@ def repository(monkeypatch: pytest.MonkeyPatch) -> InMemoryProcessRepository:
     return repository
 
 
-@pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What was sent to the queue of the refused."""
-    sent: list[dict[str, Any]] = []
-
-    class Sqs:
-        def send_message(self, **message: Any) -> None:
-            sent.append(message)
-
-    monkeypatch.setattr(wiring, "_client", {"sqs": Sqs()}.__getitem__)
-    return sent
-
-
 def receive(*messages: tuple[str, object], remaining_ms: int = 30_000) -> list[str]:
     """Has the function take messages, each an id and a body; returns those to bring again."""
     records = [

@@ -120,7 +120,7 @@ class EngineService(ProcessService):
         except DefinitionDraining:
             return  # nothing is started of it
         if any(newest.schedules()):
-            self.schedules.follow(definition)
+            self.schedules.follow(newest)
 
     def start(
         self,
@@ -152,12 +152,11 @@ class EngineService(ProcessService):
         check_name("definition", definition)
 
         def begin(process: ProcessKey) -> Process:
-            engine = self.definitions.to_start(definition, version)
-            given = self.definitions.check_input(engine.compiled.definition, input or {})
             return self._start(
-                engine,
+                definition,
+                version,
                 process,
-                given,
+                input or {},
                 aggregate_type=aggregate_type,
                 aggregate_id=aggregate_id if aggregate_id is not None else key,
                 metadata=metadata,
@@ -188,9 +187,9 @@ class EngineService(ProcessService):
         """
 
         def begin(process: ProcessKey) -> Process:
-            engine = self.definitions.to_start(definition, version)
-            given = self.definitions.check_input(engine.compiled.definition, input)
-            return self._start(engine, process, given, aggregate_id=key, received=received)
+            return self._start(
+                definition, version, process, input, aggregate_id=key, received=received
+            )
 
         return self._keys.start(
             Key(tenant_id, definition, key), on_duplicate, begin, now=self._clock
@@ -225,12 +224,11 @@ class EngineService(ProcessService):
 
         Raises as ``start``.
         """
-        engine = self.definitions.to_start(definition, version)
-        given = parent.step(told.step_name).input
         return self._start(
-            engine,
+            definition,
+            version,
             ProcessKey(parent.tenant_id, child_id),
-            self.definitions.check_input(engine.compiled.definition, given or {}),
+            parent.step(told.step_name).input or {},
             aggregate_type=parent.aggregate_type,
             aggregate_id=parent.aggregate_id,
             parent=told,
@@ -246,11 +244,11 @@ class EngineService(ProcessService):
         from trellis_process.domain.schedule.terms import ScheduleTerms
 
         terms = ScheduleTerms.of(schedule.input)
-        engine = self.definitions.to_start(terms.definition, None)
         return self._start(
-            engine,
+            terms.definition,
+            None,
             ProcessKey(schedule.tenant_id, run_id),
-            self.definitions.check_input(engine.compiled.definition, dict(terms.input)),
+            dict(terms.input),
             parent=told,
             timeout_ms=in_ms("timeout", terms.timeout),
             scheduled_at=Runs.of(schedule.data).open[told.attempt],
@@ -546,9 +544,10 @@ class EngineService(ProcessService):
 
     def _start(
         self,
-        engine: Engine,
+        definition: str,
+        version: int | None,
         key: ProcessKey,
-        given: dict[str, JsonValue],
+        input: JsonValue,  # as definitions call it
         *,
         aggregate_type: str | None = None,
         aggregate_id: str | None = None,
@@ -560,12 +559,13 @@ class EngineService(ProcessService):
         actor: str | None = None,
         reason: str | None = None,
     ) -> Process:
+        compiled = self.definitions.to_start(definition, version).compiled
         return self._add(
             commands.start(
-                engine.compiled,
+                compiled,
                 process_id=key.process_id,
                 tenant_id=key.tenant_id,
-                input=given,
+                input=self.definitions.check_input(compiled.definition, input),
                 now=self._clock(),
                 aggregate_type=aggregate_type,
                 aggregate_id=aggregate_id,

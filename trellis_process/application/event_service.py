@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from trellis_process.application.clock import Clock, system_clock
 from trellis_process.application.engine_service import EngineService
@@ -73,6 +73,10 @@ class NotedEvents(Protocol):
         """Notes an event; False where that was done before. Raises StoreError."""
 
 
+_Known: TypeAlias = tuple[Listener, EventDefinition, dict[str, Any]]
+"""An event that a version of a definition knows, and the pattern by which it does."""
+
+
 @dataclass(frozen=True)
 class _Meaning:
     """An event as one version of a definition means it, and the process that it is for."""
@@ -104,7 +108,7 @@ class EventService:
         self._noted = noted
         self._clock = clock
         self._listening_for = listening_for
-        self._listeners: list[Listener] = []
+        self._known: list[_Known] = []
         self._listened_at: datetime | None = None
 
     def handle(self, event: dict[str, Any]) -> list[Delivery]:
@@ -113,10 +117,9 @@ class EventService:
         Raises StoreError, and then wants it again: what was done of it is not done twice.
         """
         known: dict[str, list[tuple[Listener, EventDefinition]]] = {}
-        for listener in self._heard():
-            for defined in listener.definition.events:
-                if matches(pattern_of(defined), event):
-                    known.setdefault(listener.definition.process, []).append((listener, defined))
+        for listener, defined, pattern in self._heard():
+            if matches(pattern, event):
+                known.setdefault(listener.definition.process, []).append((listener, defined))
         return [
             delivery for name, means in known.items() for delivery in self._tell(name, means, event)
         ]
@@ -194,12 +197,16 @@ class EventService:
         process = self._engine.receive_event(process, received)  # another event started it
         return Delivery(name, Outcome.DELIVERED, process=process)
 
-    def _heard(self) -> list[Listener]:
+    def _heard(self) -> list[_Known]:
         now = self._clock()
         if self._listened_at is None or now - self._listened_at >= self._listening_for:
-            self._listeners = self._listening.listeners()
+            self._known = [
+                (listener, defined, pattern_of(defined))
+                for listener in self._listening.listeners()
+                for defined in listener.definition.events
+            ]
             self._listened_at = now
-        return self._listeners
+        return self._known
 
 
 def _received(meanings: list[_Meaning], event: Mapping[str, Any]) -> dict[int, Received]:

@@ -59,7 +59,7 @@ class ScheduleRuns:
             self._schedules.run_ended(key, told)
             return
         try:
-            if self._process(run_key) is None and not self._schedules.is_as_declared(schedule):
+            if not self._schedules.is_as_declared(schedule) and self._process(run_key) is None:
                 self._schedules.run_refused(key, told, CHANGED)
                 return
             run = self._engine.start_run(schedule, told, run_key.process_id)

@@ -100,15 +100,14 @@ class ScheduleService:
         process.saved()
         return Schedule.of(process)
 
-    def follow(self, definition: str) -> None:
+    def follow(self, declaring: ProcessDefinition) -> None:
         """Puts the schedules that the newest version of a definition declares, for their tenants.
 
         Those that it declares no more end at their next time, when they look for themselves.
         Raises as ``put``.
         """
-        declaring = self._definitions.to_start(definition, None).compiled.definition
         for schedule in declaring.schedules():
-            terms = ScheduleTerms.declared_by(definition, schedule)
+            terms = ScheduleTerms.declared_by(declaring.process, schedule)
             self.put(schedule.tenant_id, schedule.name, terms, reason=_declared_in(declaring))
 
     def is_as_declared(self, process: Process) -> bool:
